@@ -1,0 +1,167 @@
+package packs
+
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxVectors is how many slices one system call writes at most (IOV_MAX).
+const maxVectors = 1024
+
+// fileSystem is what the store does to a disk. Tests stand between, to make it fail. Errors that it returns know their
+// path, and errors.Is finds both fs.ErrNotExist and the system's own among them.
+type fileSystem interface {
+	// create makes a file that is not there yet, to be read and written.
+	create(path string) (file, error)
+	// open opens a file to be read, and to be written where that is asked for.
+	open(path string, write bool) (file, error)
+	remove(path string) error
+	// syncDir makes the names in a directory durable.
+	syncDir(path string) error
+}
+
+// file is a file that is open. Reading is safe for concurrent use; it is closed once.
+type file interface {
+	// writeAt writes all of the slices, one behind the other, from offset, or fails. It may use up vectors.
+	writeAt(vectors [][]byte, offset int64) error
+	// readAt reads until p is full or the file ends, and returns how much it has read. The end is no error.
+	readAt(p []byte, offset int64) (int, error)
+	size() (int64, error)
+	// preallocate makes the file that long, with space for all of it on the disk.
+	preallocate(bytes int64) error
+	truncate(bytes int64) error
+	// sync makes the file's bytes and its length durable.
+	sync() error
+	close() error
+}
+
+// diskFileSystem is the real one. It goes without os.File, which asks the poller about every file that it opens, in
+// vain for those of a disk.
+type diskFileSystem struct{}
+
+func (diskFileSystem) create(path string) (file, error) {
+	return openDiskFile(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
+}
+
+func (diskFileSystem) open(path string, write bool) (file, error) {
+	if write {
+		return openDiskFile(path, unix.O_RDWR)
+	}
+	return openDiskFile(path, unix.O_RDONLY)
+}
+
+func (diskFileSystem) remove(path string) error {
+	return pathError("unlink", path, retry(func() error { return unix.Unlink(path) }))
+}
+
+func (diskFileSystem) syncDir(path string) error {
+	f, err := openDiskFile(path, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	err = pathError("fsync", path, retry(func() error { return syncDirectory(f.fd) }))
+	return errors.Join(err, f.close())
+}
+
+type diskFile struct {
+	path string
+	fd   int
+}
+
+func openDiskFile(path string, flags int) (*diskFile, error) {
+	f := &diskFile{path: path}
+	err := retry(func() (err error) {
+		f.fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	if err != nil {
+		return nil, pathError("open", path, err)
+	}
+	return f, nil
+}
+
+func (f *diskFile) writeAt(vectors [][]byte, offset int64) error {
+	for len(vectors) > 0 {
+		n, err := writeVectors(f.fd, vectors[:min(len(vectors), maxVectors)], offset)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err == nil && n == 0 {
+			err = unix.EIO // no progress, and no reason given: trying again might never end
+		}
+		if err != nil {
+			return pathError("write", f.path, err)
+		}
+		offset += int64(n)
+		for len(vectors) > 0 && n >= len(vectors[0]) {
+			n -= len(vectors[0])
+			vectors = vectors[1:]
+		}
+		if n > 0 {
+			vectors[0] = vectors[0][n:]
+		}
+	}
+	return nil
+}
+
+func (f *diskFile) readAt(p []byte, offset int64) (int, error) {
+	total := 0
+	for total < len(p) {
+		n, err := unix.Pread(f.fd, p[total:], offset+int64(total))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return total, pathError("read", f.path, err)
+		case n == 0:
+			return total, nil
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func (f *diskFile) size() (int64, error) {
+	var stat unix.Stat_t
+	err := retry(func() error { return unix.Fstat(f.fd, &stat) })
+	return stat.Size, pathError("stat", f.path, err)
+}
+
+func (f *diskFile) preallocate(bytes int64) error {
+	return pathError("preallocate", f.path, retry(func() error { return preallocate(f.fd, bytes) }))
+}
+
+func (f *diskFile) truncate(bytes int64) error {
+	return pathError("truncate", f.path, retry(func() error { return unix.Ftruncate(f.fd, bytes) }))
+}
+
+func (f *diskFile) sync() error {
+	return pathError("sync", f.path, retry(func() error { return syncFile(f.fd) }))
+}
+
+// close is not tried again when it is interrupted: the descriptor is gone then, and may be another file's already.
+func (f *diskFile) close() error {
+	err := unix.Close(f.fd)
+	if err == unix.EINTR {
+		err = nil
+	}
+	return pathError("close", f.path, err)
+}
+
+// retry repeats what a signal interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+func pathError(operation, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: operation, Path: path, Err: err}
+}

@@ -1,0 +1,289 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/plimsoll/plimsoll/backend/blob"
+	"github.com/plimsoll/plimsoll/backend/blob/packs"
+	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/backend/meta/bolt"
+	"github.com/plimsoll/plimsoll/quota"
+)
+
+// CheckReport is what Check found.
+type CheckReport struct {
+	Buckets int   `json:"buckets"`
+	Objects int64 `json:"objects"`
+	Uploads int64 `json:"uploads"`
+	Blobs   int64 `json:"blobs"`
+	Bytes   int64 `json:"bytes"`
+	// DeadBytes are in packs, and nothing refers to them: compaction takes them away when there are enough.
+	DeadBytes int64 `json:"dead_bytes"`
+	// Unswept is how many blobs nothing refers to after a stop that was not clean: the next start deletes them.
+	Unswept int64 `json:"unswept"`
+	// Problems says what is wrong, one sentence each; empty where the store is sound.
+	Problems []string `json:"problems"`
+}
+
+// Check recounts a store that no process has open: every row has its blobs with the right sizes, every blob a row,
+// reference counts and usage equal a recount. With deep, every block of every blob is read and its checksum verified.
+// It holds 48 bytes or so per blob in memory. It fails with meta.ErrLocked where a server is running, and with
+// fs.ErrNotExist where there is no store.
+func Check(ctx context.Context, dir string, deep bool) (CheckReport, error) {
+	path := filepath.Join(dir, "meta.db")
+	if _, err := os.Stat(path); err != nil {
+		return CheckReport{}, fmt.Errorf("no store in %s: %w", dir, err)
+	}
+	repository, err := bolt.Open(path, bolt.Options{Sync: true})
+	if err != nil {
+		return CheckReport{}, fmt.Errorf("metadata: %w", err)
+	}
+	_, blobs, err := openBlobs(dir, packs.Options{Sync: true})
+	if isDiskFull(err) {
+		// Opening writes a little. The store has no other user now, so its ballast can make room, and is put back.
+		room := &ballast{path: filepath.Join(dir, ballastFile)}
+		room.drop()
+		defer room.hold()
+		_, blobs, err = openBlobs(dir, packs.Options{Sync: true})
+	}
+	if err != nil {
+		return CheckReport{}, errors.Join(err, repository.Close())
+	}
+	_, err = os.Stat(filepath.Join(dir, dirtyMark))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return CheckReport{}, errors.Join(err, blobs.Close(), repository.Close())
+	}
+	c := newChecker(err == nil)
+	err = c.run(ctx, repository, blobs, deep)
+	return c.report, errors.Join(err, blobs.Close(), repository.Close())
+}
+
+// checker gathers what the rows and the blobs say, to compare it at the end.
+type checker struct {
+	dirty   bool
+	report  CheckReport
+	buckets map[meta.BucketName]bool
+	uploads map[meta.UploadID]int64 // what the row says its parts have
+	parts   map[meta.UploadID]int64 // what they have
+	counted map[quota.Scope]quota.Usage
+	stated  map[quota.Scope]quota.Usage
+	refs    map[meta.BlobID]*refs
+}
+
+// refs is what is known of one blob.
+type refs struct {
+	counted, stated int64 // references
+	size            int64 // by the rows that refer to it
+	place           blob.Place
+	garbage, onDisk bool
+}
+
+func newChecker(dirty bool) *checker {
+	return &checker{
+		dirty:   dirty,
+		report:  CheckReport{Problems: []string{}},
+		buckets: make(map[meta.BucketName]bool),
+		uploads: make(map[meta.UploadID]int64),
+		parts:   make(map[meta.UploadID]int64),
+		counted: make(map[quota.Scope]quota.Usage),
+		stated:  make(map[quota.Scope]quota.Usage),
+		refs:    make(map[meta.BlobID]*refs),
+	}
+}
+
+func (c *checker) problem(format string, args ...any) {
+	c.report.Problems = append(c.report.Problems, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) run(ctx context.Context, repository meta.Repository, blobs blob.Store, deep bool) error {
+	if err := repository.Walk(ctx, c.row); err != nil {
+		return fmt.Errorf("metadata: %w", err)
+	}
+	err := blobs.Walk(ctx, func(ref blob.Ref, err error) error {
+		c.blob(ref, err)
+		return ctx.Err()
+	})
+	if err != nil {
+		return fmt.Errorf("blobs: %w", err)
+	}
+	c.compareUsage()
+	c.compareBlobs()
+	if deep {
+		err = c.verify(ctx, blobs)
+	}
+	slices.Sort(c.report.Problems)
+	return err
+}
+
+// verify reads every blob that a row refers to.
+func (c *checker) verify(ctx context.Context, blobs blob.Store) error {
+	for id, r := range c.refs {
+		if !r.onDisk || r.counted == 0 {
+			continue
+		}
+		if err := blobs.Verify(ctx, blob.Ref{ID: blob.ID(id), Size: r.size, Place: r.place}); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			c.problem("blob %s: %v", blob.ID(id), err)
+		}
+	}
+	return nil
+}
+
+func (c *checker) row(row meta.Row) error {
+	switch r := row.(type) {
+	case meta.Bucket:
+		c.buckets[r.Name] = true
+		c.report.Buckets++
+	case meta.ObjectRow:
+		c.report.Objects++
+		c.count(r.Bucket, quota.Delta{Bytes: r.Object.Size, Objects: 1})
+		c.segments(fmt.Sprintf("object %q in bucket %q", r.Key, r.Bucket), r.Object.Segments, r.Object.Size)
+	case meta.Upload:
+		c.report.Uploads++
+		c.uploads[r.ID] = r.PartBytes
+		c.count(r.Bucket, quota.Delta{Uploads: 1})
+	case meta.PartRow:
+		c.parts[r.Upload] += r.Part.Size
+		c.count(r.Bucket, quota.Delta{PartBytes: r.Part.Size})
+		name := fmt.Sprintf("part %d of upload %s in bucket %q", r.Part.Number, r.Upload, r.Bucket)
+		c.segments(name, r.Part.Segments, r.Part.Size)
+	case meta.BlobRow:
+		of := c.of(r.Blob)
+		of.stated, of.place = r.References, blob.Place(r.Place)
+		if of.size >= 0 && of.size != r.Size {
+			c.problem("blob %s: its row says %d bytes, those that refer to it %d", blob.ID(r.Blob), r.Size, of.size)
+		}
+		of.size = r.Size
+	case meta.GarbageRow:
+		c.of(r.Blob).garbage = true
+	case meta.CorruptRow:
+		c.problem("table %s, key %q: %v", r.Table, r.Key, r.Err)
+	case quota.Account:
+		c.stated[r.Scope] = r.Usage
+	default:
+		c.problem("a row of an unknown kind, %T", row)
+	}
+	return nil
+}
+
+func (c *checker) count(bucket meta.BucketName, d quota.Delta) {
+	for _, scope := range []quota.Scope{quota.ServerScope, quota.BucketScope(string(bucket))} {
+		c.counted[scope] = c.counted[scope].Apply(d)
+	}
+}
+
+// of returns what is known of a blob; a size of -1 says that no row has told it yet.
+func (c *checker) of(id meta.BlobID) *refs {
+	r := c.refs[id]
+	if r == nil {
+		r = &refs{size: -1}
+		c.refs[id] = r
+	}
+	return r
+}
+
+func (c *checker) segments(name string, segments []meta.Segment, size int64) {
+	for _, s := range segments {
+		size -= s.Size
+		r := c.of(s.Blob)
+		r.counted++
+		if r.size >= 0 && r.size != s.Size {
+			c.problem("%s takes blob %s to have %d bytes, another row %d", name, blob.ID(s.Blob), s.Size, r.size)
+		}
+		r.size = s.Size
+	}
+	if size != 0 {
+		c.problem("%s: its size and its segments differ by %d bytes", name, size)
+	}
+}
+
+func (c *checker) blob(ref blob.Ref, err error) {
+	r := c.refs[meta.BlobID(ref.ID)]
+	referred := r != nil && r.counted > 0 && r.place == ref.Place
+	switch {
+	case ref.ID == (blob.ID{}): // no blob of the store: no sweep deletes it
+		c.problem("%v", err)
+	case !referred && ref.Place != 0:
+		c.report.DeadBytes += ref.Size
+	case !referred && (c.dirty || (r != nil && r.garbage)):
+		c.report.Unswept++
+	case err != nil:
+		c.problem("blob %s: %v", ref.ID, err)
+	case !referred:
+		c.problem("blob %s of %d bytes: nothing refers to it", ref.ID, ref.Size)
+	default:
+		c.report.Blobs++
+		c.report.Bytes += ref.Size
+		if ref.Size != r.size {
+			c.problem("blob %s has %d bytes, not %d", ref.ID, ref.Size, r.size)
+		}
+	}
+	if referred {
+		r.onDisk = true
+	}
+}
+
+func (c *checker) compareUsage() {
+	for scope, stated := range c.stated {
+		if counted := c.counted[scope]; counted != stated {
+			c.problem("%s: usage is %+v, a recount gives %+v", scope, stated, counted)
+		}
+		if scope.Kind == quota.Bucket && !c.buckets[meta.BucketName(scope.Name)] {
+			c.problem("usage of bucket %q, which does not exist", scope.Name)
+		}
+	}
+	for scope, counted := range c.counted {
+		if _, ok := c.stated[scope]; !ok {
+			c.problem("%s has no usage row, a recount gives %+v", scope, counted)
+		}
+		if scope.Kind == quota.Bucket && !c.buckets[meta.BucketName(scope.Name)] {
+			c.problem("rows of bucket %q, which does not exist", scope.Name)
+		}
+	}
+	for id, counted := range c.parts {
+		if _, ok := c.uploads[id]; !ok {
+			c.problem("parts of upload %s, which does not exist, with %d bytes", id, counted)
+		}
+	}
+	for id, stated := range c.uploads {
+		if counted := c.parts[id]; counted != stated {
+			c.problem("upload %s: its row says %d bytes of parts, a recount gives %d", id, stated, counted)
+		}
+	}
+}
+
+func (c *checker) compareBlobs() {
+	ids := make([]meta.BlobID, 0, len(c.refs))
+	for id := range c.refs {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b meta.BlobID) int { return cmp.Compare(string(a[:]), string(b[:])) })
+	for _, id := range ids {
+		r := c.refs[id]
+		if r.counted != r.stated {
+			c.problem("blob %s has %d references, its row says %d", blob.ID(id), r.counted, r.stated)
+		}
+		if r.counted > 0 && r.garbage {
+			c.problem("blob %s is referred to and listed as garbage", blob.ID(id))
+		}
+		if r.counted > 0 && !r.onDisk {
+			c.problem("blob %s is missing, and referred to %s", blob.ID(id), times(r.counted))
+		}
+	}
+}
+
+func times(n int64) string {
+	if n == 1 {
+		return "1 time"
+	}
+	return fmt.Sprintf("%d times", n)
+}

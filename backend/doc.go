@@ -1,0 +1,24 @@
+// Package backend is the store: one method and one file per S3 operation, each of which ends in at most one metadata
+// transaction. It knows nothing of HTTP, XML or status codes.
+//
+// # Order of things
+//
+// An operation that stores bytes first asks the ledger, before it reads any of its body, whether they fit, and holds
+// the space (a reservation). It streams the body once into a blob and hands a mutation to the committer. The committer
+// is the only goroutine that commits: it takes everything that is queued, makes the blobs durable together, applies
+// the mutations in one transaction, updates the ledger, releases the reservations, and answers. What is answered is on
+// disk. The quota decision of the transaction is the final one.
+//
+// A crash before the transaction leaves a blob that nothing refers to, which the next start sweeps; a crash after it
+// leaves the object. Blobs that lost their last reference are listed as garbage in the same transaction and deleted
+// after it, once no download reads them.
+//
+// # Errors
+//
+// Refusals are typed by what the caller can do: *quota.ExceededError, *InsufficientStorageError, the sentinels of
+// package meta (ErrNoSuchBucket, ErrNoSuchKey, ...) and those in errors.go. Everything else is a fault of the machine.
+//
+// All methods of Store are safe for concurrent use. Memory per request is one copy buffer of at most 256 KiB beside
+// what the blob store needs; nothing is proportional to the size of an object, and CompleteMultipartUpload holds the
+// rows of its parts (at most 10,000).
+package backend

@@ -1,0 +1,43 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
+)
+
+// SetLimit replaces the limit of a bucket or of the server, at once and for good; the zero limit removes it. A limit
+// below what is stored stops growth and deletes nothing. It fails with meta.ErrNoSuchBucket.
+func (s *Store) SetLimit(_ context.Context, scope quota.Scope, limit quota.Limit) error {
+	_, err := s.commit(&proposal{mutation: meta.SetLimit{Scope: scope, Limit: limit}})
+	return err
+}
+
+// Account returns what a scope holds, may hold, and has reserved, as of the last commit; false where there is no such
+// scope.
+func (s *Store) Account(scope quota.Scope) (quota.Account, bool) { return s.ledger.account(scope) }
+
+// Accounts returns every scope: the server first, then the buckets by name.
+func (s *Store) Accounts() []quota.Account {
+	all := s.ledger.snapshot()
+	slices.SortFunc(all, func(a, b quota.Account) int {
+		if a.Scope.Kind != b.Scope.Kind {
+			return -cmp.Compare(a.Scope.Kind, b.Scope.Kind) // "server" before "bucket"
+		}
+		return cmp.Compare(a.Scope.Name, b.Scope.Name)
+	})
+	return all
+}
+
+// Free returns how many bytes the disk has left above the reserve, and its size.
+func (s *Store) Free() (available, total int64, err error) {
+	available, total, err = s.blobs.Free()
+	return max(0, available-s.diskReserve.of(total)), total, err
+}
+
+// timestamp is now, as rows keep it: to the millisecond, UTC.
+func (s *Store) timestamp() time.Time { return s.now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,190 @@
+package bolt
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+
+	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
+)
+
+// The tables. Their names are part of the format.
+var (
+	tableFormat  = []byte("format")
+	tableBuckets = []byte("buckets")
+	tableObjects = []byte("objects")
+	tableUploads = []byte("uploads")
+	tableParts   = []byte("parts")
+	tableBlobs   = []byte("blobs")
+	tableGarbage = []byte("garbage")
+	tableLimits  = []byte("limits")
+	tableUsage   = []byte("usage")
+)
+
+// dataTables are all tables but the format's.
+var dataTables = [][]byte{
+	tableBuckets, tableObjects, tableUploads, tableParts, tableBlobs, tableGarbage, tableLimits, tableUsage,
+}
+
+// The bytes after a zero byte in an escaped string. A string ends below all that go on from it.
+const (
+	escapedZero = 0xff
+	terminator  = 0x01
+)
+
+const partNumberBytes = 2
+
+// bucketPrefix begins the keys of everything in a bucket.
+func bucketPrefix(bucket meta.BucketName) []byte {
+	return append([]byte(bucket), 0)
+}
+
+func objectKey(bucket meta.BucketName, key meta.Key) []byte {
+	k := make([]byte, 0, len(bucket)+1+len(key))
+	k = append(k, bucket...)
+	k = append(k, 0)
+	return append(k, key...)
+}
+
+// uploadKey is an upload's key in uploads, and the prefix of its parts' keys in parts.
+func uploadKey(bucket meta.BucketName, key meta.Key, id meta.UploadID) []byte {
+	k := make([]byte, 0, len(bucket)+len(key)+len(id)+8)
+	k = append(k, bucket...)
+	k = append(k, 0)
+	k = appendTerminated(k, string(key))
+	return appendTerminated(k, string(id))
+}
+
+func partKey(upload []byte, number int) []byte {
+	k := make([]byte, 0, len(upload)+partNumberBytes)
+	k = append(k, upload...)
+	return binary.BigEndian.AppendUint16(k, uint16(number))
+}
+
+func scopeKey(s quota.Scope) []byte {
+	if s.Kind == quota.Server {
+		return []byte{'s'}
+	}
+	return append([]byte{'b'}, s.Name...)
+}
+
+// appendEscaped appends s so that the order of strings is kept and no zero byte is followed by a terminator.
+func appendEscaped(dst []byte, s string) []byte {
+	for i := range len(s) {
+		dst = append(dst, s[i])
+		if s[i] == 0 {
+			dst = append(dst, escapedZero)
+		}
+	}
+	return dst
+}
+
+func appendTerminated(dst []byte, s string) []byte {
+	return append(appendEscaped(dst, s), 0, terminator)
+}
+
+// unescape reads a terminated string from the start of k and returns what follows it.
+func unescape(k []byte) (s string, rest []byte, err error) {
+	var out []byte
+	for i := 0; i < len(k); i++ {
+		if k[i] != 0 {
+			out = append(out, k[i])
+			continue
+		}
+		if i+1 == len(k) {
+			break
+		}
+		switch k[i+1] {
+		case escapedZero:
+			out = append(out, 0)
+			i++
+		case terminator:
+			return string(out), k[i+2:], nil
+		default:
+			return "", nil, fmt.Errorf("%w: escape 00 %02x in a key", meta.ErrCorrupt, k[i+1])
+		}
+	}
+	return "", nil, fmt.Errorf("%w: a key ends early", meta.ErrCorrupt)
+}
+
+func splitBucket(k []byte) (meta.BucketName, []byte, error) {
+	bucket, rest, found := bytes.Cut(k, []byte{0})
+	if !found || len(bucket) == 0 {
+		return "", nil, fmt.Errorf("%w: a key without a bucket", meta.ErrCorrupt)
+	}
+	return meta.BucketName(bucket), rest, nil
+}
+
+func parseObjectKey(k []byte) (meta.BucketName, meta.Key, error) {
+	bucket, rest, err := splitBucket(k)
+	if err != nil {
+		return "", "", err
+	}
+	if len(rest) == 0 {
+		return "", "", fmt.Errorf("%w: an empty key", meta.ErrCorrupt)
+	}
+	return bucket, meta.Key(rest), nil
+}
+
+func parseUploadKey(k []byte) (meta.BucketName, meta.Key, meta.UploadID, error) {
+	bucket, rest, err := splitBucket(k)
+	if err != nil {
+		return "", "", "", err
+	}
+	key, rest, err := unescape(rest)
+	if err != nil {
+		return "", "", "", err
+	}
+	id, rest, err := unescape(rest)
+	if err != nil {
+		return "", "", "", err
+	}
+	if len(rest) != 0 {
+		return "", "", "", fmt.Errorf("%w: %d bytes after an upload's key", meta.ErrCorrupt, len(rest))
+	}
+	return bucket, meta.Key(key), meta.UploadID(id), nil
+}
+
+// splitPartKey returns the key of the part's upload and the part's number.
+func splitPartKey(k []byte) (upload []byte, number int, err error) {
+	at := len(k) - partNumberBytes
+	if at < 0 {
+		return nil, 0, fmt.Errorf("%w: a part's key ends early", meta.ErrCorrupt)
+	}
+	number = int(binary.BigEndian.Uint16(k[at:]))
+	if number < 1 || number > maxPartNumber {
+		return nil, 0, fmt.Errorf("%w: part number %d", meta.ErrCorrupt, number)
+	}
+	return k[:at], number, nil
+}
+
+func parseBlobKey(k []byte) (meta.BlobID, error) {
+	if len(k) != len(meta.BlobID{}) {
+		return meta.BlobID{}, fmt.Errorf("%w: a blob id of %d bytes", meta.ErrCorrupt, len(k))
+	}
+	return meta.BlobID(k), nil
+}
+
+func parseScopeKey(k []byte) (quota.Scope, error) {
+	switch {
+	case len(k) == 1 && k[0] == 's':
+		return quota.ServerScope, nil
+	case len(k) > 1 && k[0] == 'b':
+		return quota.BucketScope(string(k[1:])), nil
+	default:
+		return quota.Scope{}, fmt.Errorf("%w: scope key %x", meta.ErrCorrupt, k)
+	}
+}
+
+// successor returns the smallest key that sorts after all keys with this prefix, nil where there is none.
+func successor(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			next := bytes.Clone(prefix[:i+1])
+			next[i]++
+			return next
+		}
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package backend
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/plimsoll/plimsoll/quota"
+)
+
+// metrics are what the store measures while it works.
+type metrics struct {
+	batchSize prometheus.Histogram
+	blobSync  prometheus.Histogram
+	commit    prometheus.Histogram
+}
+
+func newMetrics() *metrics {
+	durations := prometheus.ExponentialBuckets(0.0001, 2, 16)
+	return &metrics{
+		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "plimsoll_commit_batch_mutations", Help: "Mutations committed in one transaction.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+		}),
+		blobSync: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "plimsoll_blob_sync_seconds", Help: "Time to make the blobs of one batch durable together.",
+			Buckets: durations,
+		}),
+		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "plimsoll_commit_seconds", Help: "Time of one metadata transaction with its fsync.",
+			Buckets: durations,
+		}),
+	}
+}
+
+var (
+	usageBytes = prometheus.NewDesc("plimsoll_usage_bytes",
+		"Bytes of stored objects.", []string{"scope", "bucket"}, nil)
+	usageObjects = prometheus.NewDesc("plimsoll_usage_objects",
+		"Stored objects.", []string{"scope", "bucket"}, nil)
+	usagePartBytes = prometheus.NewDesc("plimsoll_usage_part_bytes",
+		"Bytes of the parts of unfinished multipart uploads.", []string{"scope", "bucket"}, nil)
+	usageUploads = prometheus.NewDesc("plimsoll_usage_uploads",
+		"Unfinished multipart uploads.", []string{"scope", "bucket"}, nil)
+	limitBytes = prometheus.NewDesc("plimsoll_limit_bytes",
+		"Limit of stored bytes; absent where there is none.", []string{"scope", "bucket"}, nil)
+	limitObjects = prometheus.NewDesc("plimsoll_limit_objects",
+		"Limit of stored objects; absent where there is none.", []string{"scope", "bucket"}, nil)
+	reservedBytes = prometheus.NewDesc("plimsoll_reserved_bytes",
+		"Bytes held for bodies that are arriving.", nil, nil)
+	reservations = prometheus.NewDesc("plimsoll_reservations",
+		"Bodies that are arriving and hold space.", nil, nil)
+	refusals = prometheus.NewDesc("plimsoll_quota_refusals_total",
+		"Operations refused for want of space, by what refused them.", []string{"scope"}, nil)
+	packFiles = prometheus.NewDesc("plimsoll_packs",
+		"Pack files.", nil, nil)
+	packBytes = prometheus.NewDesc("plimsoll_pack_blob_bytes",
+		"Bytes of blobs in packs, dead ones included.", nil, nil)
+	packDead = prometheus.NewDesc("plimsoll_pack_dead_bytes",
+		"Bytes of dead blobs in packs, which compaction takes away.", nil, nil)
+	diskFree = prometheus.NewDesc("plimsoll_disk_free_bytes",
+		"Free space of the disk under the store.", nil, nil)
+	diskTotal = prometheus.NewDesc("plimsoll_disk_size_bytes",
+		"Size of the disk under the store.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (s *Store) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, ch) }
+
+// Collect implements prometheus.Collector.
+func (s *Store) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v int64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+	}
+	for _, a := range s.ledger.snapshot() {
+		labels := []string{string(a.Scope.Kind), a.Scope.Name}
+		gauge(usageBytes, a.Usage.Bytes, labels...)
+		gauge(usageObjects, a.Usage.Objects, labels...)
+		gauge(usagePartBytes, a.Usage.PartBytes, labels...)
+		gauge(usageUploads, a.Usage.Uploads, labels...)
+		if a.Limit.MaxBytes > 0 {
+			gauge(limitBytes, a.Limit.MaxBytes, labels...)
+		}
+		if a.Limit.MaxObjects > 0 {
+			gauge(limitObjects, a.Limit.MaxObjects, labels...)
+		}
+		if a.Scope == quota.ServerScope {
+			gauge(reservedBytes, a.Reserved.Bytes+a.Reserved.PartBytes)
+		}
+	}
+	gauge(reservations, s.ledger.holds.Load())
+	for kind, n := range s.ledger.refusalCounts() {
+		ch <- prometheus.MustNewConstMetric(refusals, prometheus.CounterValue, float64(n), string(kind))
+	}
+	packed := s.packs.Stats()
+	gauge(packFiles, int64(packed.Packs))
+	gauge(packBytes, packed.Bytes)
+	gauge(packDead, packed.Dead)
+	if free, total, err := s.blobs.Free(); err == nil {
+		gauge(diskFree, free)
+		gauge(diskTotal, total)
+	}
+	for _, c := range []prometheus.Collector{s.metrics.batchSize, s.metrics.blobSync, s.metrics.commit} {
+		c.Collect(ch)
+	}
+}

@@ -1,0 +1,147 @@
+package backend
+
+import (
+	"testing"
+
+	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
+)
+
+// brim is an operation that needs exactly what is left below a limit, and one that needs one byte, or one object, more.
+// Each begins with an object "old" of 40 bytes, and an upload to "new" with parts of 30.
+type brim struct {
+	name string
+	// bucket and server are the limits that the operation reaches exactly, as a bucket counts and as the server does,
+	// which counts the bytes of parts in full.
+	bucket, server int64
+	resource       quota.Resource
+	do             func(f *fixture, id meta.UploadID, part CompletedPart) error
+	// more is do with one byte or object more.
+	more func(f *fixture, id meta.UploadID, part CompletedPart) error
+}
+
+const (
+	oldBytes  = 40
+	partBytes = 30
+)
+
+func putOf(key meta.Key, size int) func(*fixture, meta.UploadID, CompletedPart) error {
+	return func(f *fixture, _ meta.UploadID, _ CompletedPart) error { return f.tryPut(key, noise(size, 3)) }
+}
+
+func partOf(number, size int) func(*fixture, meta.UploadID, CompletedPart) error {
+	return func(f *fixture, id meta.UploadID, _ CompletedPart) error {
+		_, err := f.tryPart("new", id, number, body(noise(size, 4)))
+		return err
+	}
+}
+
+func copyOld(to meta.Key) func(*fixture, meta.UploadID, CompletedPart) error {
+	return func(f *fixture, _ meta.UploadID, _ CompletedPart) error { return f.copy("old", to) }
+}
+
+func completeNew(f *fixture, id meta.UploadID, part CompletedPart) error {
+	_, err := f.tryComplete("new", id, part)
+	return err
+}
+
+// brims are the operations that a limit decides. A nil more says that the same operation is refused under a limit that
+// is lower by one.
+var brims = []brim{
+	{"put", oldBytes + 60, oldBytes + partBytes + 60, quota.Bytes, putOf("k", 60), putOf("k", 61)},
+	{"put of one object more", 2, 2, quota.Objects, putOf("k", 0), nil},
+	{"overwrite", 100, 100 + partBytes, quota.Bytes, putOf("old", 100), putOf("old", 101)},
+	{"overwrite where all objects are taken", 1, 1, quota.Objects, putOf("old", 100), putOf("k", 0)},
+	{"copy", 2 * oldBytes, 2*oldBytes + partBytes, quota.Bytes, copyOld("k"), nil},
+	{"copy of one object more", 2, 2, quota.Objects, copyOld("k"), nil},
+	{"part", oldBytes + partBytes + 50, oldBytes + partBytes + 50, quota.Bytes, partOf(2, 50), partOf(2, 51)},
+	{"part that replaces one", oldBytes + 50, oldBytes + 50, quota.Bytes, partOf(1, 50), partOf(1, 51)},
+	{"part of one object more", 2, 2, quota.Objects, partOf(2, 0), nil},
+	{"complete of one object more", 2, 2, quota.Objects, completeNew, nil},
+}
+
+// prepare makes what every brim begins with.
+func prepareBrim(f *fixture) (meta.UploadID, CompletedPart) {
+	f.put("old", noise(oldBytes, 1))
+	id := f.createUpload("new", meta.Upload{})
+	return id, f.part("new", id, 1, noise(partBytes, 2))
+}
+
+func limitOf(r quota.Resource, n int64) quota.Limit {
+	if r == quota.Objects {
+		return quota.Limit{MaxObjects: n}
+	}
+	return quota.Limit{MaxBytes: n}
+}
+
+func TestExactlyAtTheLimitIsStoredAndOneMoreIsRefused(t *testing.T) {
+	for _, test := range brims {
+		for scope, limit := range map[quota.Scope]int64{bucketB: test.bucket, quota.ServerScope: test.server} {
+			t.Run(test.name+", "+string(scope.Kind), func(t *testing.T) {
+				f := open(t)
+				id, part := prepareBrim(f)
+				f.limit(scope, limitOf(test.resource, limit))
+				if test.more != nil {
+					wantExceeded(t, test.more(f, id, part), scope, test.resource)
+				} else {
+					f.limit(scope, limitOf(test.resource, limit-1))
+					wantExceeded(t, test.do(f, id, part), scope, test.resource)
+					f.limit(scope, limitOf(test.resource, limit))
+				}
+				if err := test.do(f, id, part); err != nil {
+					t.Errorf("what reaches the limit exactly: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// TestCompleteReachesALimitThatWasLoweredMeanwhile decides by what the bucket would hold, not by what the parts were
+// admitted under. On the server a completion only moves bytes: it cannot pass a limit that its parts were within.
+func TestCompleteReachesALimitThatWasLoweredMeanwhile(t *testing.T) {
+	f := open(t)
+	id, part := prepareBrim(f)
+	f.limit(bucketB, quota.Limit{MaxBytes: oldBytes + partBytes - 1})
+	e := wantExceeded(t, completeNew(f, id, part), bucketB, quota.Bytes)
+	if e.Used != oldBytes || e.Requested != partBytes || e.Transient {
+		t.Errorf("%+v", e)
+	}
+	f.limit(bucketB, quota.Limit{MaxBytes: oldBytes + partBytes})
+	f.limit(quota.ServerScope, quota.Limit{MaxBytes: oldBytes + partBytes - 1})
+	wantExceeded(t, completeNew(f, id, part), quota.ServerScope, quota.Bytes)
+	f.limit(quota.ServerScope, quota.Limit{MaxBytes: oldBytes + partBytes})
+	if err := completeNew(f, id, part); err != nil {
+		t.Errorf("what reaches the limit exactly: %v", err)
+	}
+	f.wantUsage(bucketB, quota.Usage{Bytes: oldBytes + partBytes, Objects: 2})
+}
+
+func TestAllUnfinishedPartsOfABucketTogetherStayWithinItsLimit(t *testing.T) {
+	f := open(t)
+	f.limit(bucketB, quota.Limit{MaxBytes: 100})
+	one, two := f.createUpload("one", meta.Upload{}), f.createUpload("two", meta.Upload{})
+	f.part("one", one, 1, noise(60, 1))
+	_, err := f.tryPart("two", two, 1, Body{Reader: unread{t}, Size: 41})
+	if e := wantExceeded(t, err, bucketB, quota.Bytes); e.Used != 60 || e.Requested != 41 {
+		t.Errorf("%+v", e)
+	}
+	f.part("two", two, 1, noise(40, 2))
+	f.abort("one", one)
+	f.part("two", two, 2, noise(60, 3))
+}
+
+func TestOverALoweredLimitOnlyWhatShrinksIsStored(t *testing.T) {
+	for _, scope := range []quota.Scope{bucketB, quota.ServerScope} {
+		t.Run(string(scope.Kind), func(t *testing.T) {
+			f := open(t)
+			f.put("k", noise(100, 1))
+			f.limit(scope, quota.Limit{MaxBytes: 10, MaxObjects: 1})
+			wantExceeded(t, f.tryPut("k", noise(101, 1)), scope, quota.Bytes)
+			wantExceeded(t, f.tryPut("l", nil), scope, quota.Objects)
+			f.put("k", noise(100, 2))
+			f.put("k", noise(99, 2))
+			wantExceeded(t, f.tryPut("k", noise(100, 2)), scope, quota.Bytes)
+			f.wantUsage(bucketB, quota.Usage{Bytes: 99, Objects: 1})
+		})
+	}
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/plimsoll/plimsoll/backend"
+)
+
+type checkCommand struct {
+	Data string `default:"./plimsoll-data" env:"PLIMSOLL_DATA" placeholder:"DIR" help:"Data directory (${default})."`
+	Deep bool   `help:"Read every object and verify its checksums, too."`
+	JSON bool   `name:"json" help:"Write JSON."`
+}
+
+// Help is shown by kong.
+func (c *checkCommand) Help() string {
+	return "Recounts everything: every object has its data with the right size, all data belongs to an object, and " +
+		"usage is what a recount gives. Exits with 1 and says what is wrong where something is."
+}
+
+// Run implements the command.
+func (c *checkCommand) Run(stdout io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	report, err := backend.Check(ctx, c.Data, c.Deep)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil:
+		return explainOpen(c.Data, err)
+	}
+	if c.JSON {
+		err = writeJSON(stdout, report)
+	} else {
+		err = writeReport(stdout, report)
+	}
+	if err != nil {
+		return err
+	}
+	if n := len(report.Problems); n > 0 {
+		return fmt.Errorf("%s found in %s", plural(int64(n), "problem"), c.Data)
+	}
+	return nil
+}
+
+func writeReport(w io.Writer, r backend.CheckReport) error {
+	for _, problem := range r.Problems {
+		if _, err := fmt.Fprintln(w, problem); err != nil {
+			return err
+		}
+	}
+	verdict := "ok"
+	if len(r.Problems) > 0 {
+		verdict = "damaged"
+	}
+	if r.Unswept > 0 {
+		verdict += fmt.Sprintf(" (%s of an unclean stop, swept at the next start)", plural(r.Unswept, "leftover"))
+	}
+	_, err := fmt.Fprintf(w, "%s: %s, %s, %s, %s in %s\n", verdict, plural(int64(r.Buckets), "bucket"),
+		plural(r.Objects, "object"), plural(r.Uploads, "unfinished upload"), humanBytes(r.Bytes), plural(r.Blobs, "blob"))
+	return err
+}
+
+// plural returns "1 object", "2,000 objects".
+func plural(n int64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return humanize.Comma(n) + " " + noun + "s"
+}

@@ -1,0 +1,78 @@
+// Command plimsoll is an S3-compatible object store with exact quotas, and the tool to look after one.
+//
+// `plimsoll serve` runs the store. The other commands ask a running server over its admin API, but for `check`, which
+// reads the data directory of one that is stopped, and `version`.
+//
+// It exits with 0 when all went well, with 1 when the command failed (or check found damage), and with 2 when the
+// command line could not be understood. What was asked for goes to standard output, errors and logs to standard error.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// commands is the command line.
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the server."`
+	Quota   quotaCommands  `cmd:"" help:"Set and show limits on a running server."`
+	Usage   usageCommand   `cmd:"" help:"Show what is stored, against its limits."`
+	Bucket  bucketCommands `cmd:"" help:"List, create and remove buckets."`
+	Check   checkCommand   `cmd:"" help:"Verify the data directory of a stopped server."`
+	Version versionCommand `cmd:"" help:"Show the version."`
+}
+
+const description = `Plimsoll is an S3-compatible object store with exact quotas.
+
+Sizes are written as 10MiB, 10MB, 1.5GiB or 1048576. Exit codes: 0 success, 1 failure, 2 wrong usage.`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run runs one command line and returns its exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	unsetEmpty()
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	var c commands
+	parser, err := kong.New(&c,
+		kong.Name("plimsoll"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(stdout, (*io.Writer)(nil)),
+	)
+	if err != nil {
+		panic(err) // the struct above is wrong
+	}
+	context, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "plimsoll: %v\nTry \"plimsoll --help\".\n", err)
+		return exitUsage
+	}
+	if err := context.Run(); err != nil {
+		fmt.Fprintf(stderr, "plimsoll: %v\n", err)
+		return exitFailed
+	}
+	return 0
+}
+
+// unsetEmpty makes a PLIMSOLL_ variable that is set to nothing the same as one that is not set: that is how container
+// and service files leave a setting out.
+func unsetEmpty() {
+	for _, pair := range os.Environ() {
+		if name, ok := strings.CutSuffix(pair, "="); ok && strings.HasPrefix(name, "PLIMSOLL_") {
+			_ = os.Unsetenv(name) // fails for impossible names only
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/plimsoll/plimsoll/s3api/sigv4"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"plimsoll": main})
+}
+
+// TestScripts runs the real command line. Servers listen on a free port; those that a script leaves running are
+// interrupted at its end, and must stop with status 0.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PLIMSOLL_DATA", filepath.Join(e.WorkDir, "data"))
+			e.Setenv("PLIMSOLL_ADDRESS", "127.0.0.1:0")
+			e.Setenv("SCHEME", "http://")
+			e.Setenv("PLIMSOLL_ADDRESS_FILE", filepath.Join(e.WorkDir, "address"))
+			e.Setenv("PLIMSOLL_DISK_RESERVE", "0") // the disk of a test machine may be nearly full
+			// Built with the race detector, a process would wait for a second before it exits.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"certify":   certify,
+			"ready":     ready,
+			"terminate": terminate,
+			"put":       put,
+			"get":       get,
+			"damage":    damage,
+		},
+	})
+}
+
+// ready waits until the server that was started last serves, and points PLIMSOLL_ENDPOINT to it.
+func ready(ts *testscript.TestScript, _ bool, _ []string) {
+	path := filepath.Join(ts.Getenv("WORK"), "address")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		content, err := os.ReadFile(path)
+		if err == nil {
+			ts.Setenv("PLIMSOLL_ENDPOINT", ts.Getenv("SCHEME")+strings.TrimSpace(string(content)))
+			return
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			ts.Check(err)
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("no server has written its address")
+		}
+	}
+}
+
+// terminate sends SIGTERM to the server that was started last.
+func terminate(ts *testscript.TestScript, _ bool, _ []string) {
+	background := ts.BackgroundCmds()
+	ts.Check(background[len(background)-1].Process.Signal(syscall.SIGTERM))
+}
+
+// put BUCKET/KEY SIZE stores an object; its status and the answer are its output. With !, the status is not 200.
+func put(ts *testscript.TestScript, neg bool, args []string) {
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	send(ts, neg, http.MethodPut, "/"+args[0], make([]byte, size))
+}
+
+// get PATH fetches a path; its status and the answer are its output. With !, the status is not 200.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	send(ts, neg, http.MethodGet, args[0], nil)
+}
+
+func send(ts *testscript.TestScript, neg bool, method, path string, body []byte) {
+	request, err := http.NewRequest(method, ts.Getenv("PLIMSOLL_ENDPOINT")+path, bytes.NewReader(body))
+	ts.Check(err)
+	if method == http.MethodPut {
+		sum := sha256.Sum256(body)
+		sigv4.Sign(request, defaultAccessKey, defaultSecretKey, "us-east-1", hex.EncodeToString(sum[:]), time.Now())
+	}
+	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	ts.Check(err)
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d %s\n", response.StatusCode, content)
+	if (response.StatusCode == http.StatusOK) == neg {
+		ts.Fatalf("%s %s: %s %s", method, path, response.Status, content)
+	}
+}
+
+// damage removes the first blob file of the store.
+func damage(ts *testscript.TestScript, _ bool, _ []string) {
+	found := errors.New("found")
+	err := filepath.WalkDir(filepath.Join(ts.Getenv("PLIMSOLL_DATA"), "blobs"), func(
+		path string, entry fs.DirEntry, err error,
+	) error {
+		if info, infoErr := entry.Info(); err == nil && infoErr == nil && info.Mode().IsRegular() && info.Size() > 512 {
+			return errors.Join(os.Remove(path), found)
+		}
+		return err
+	})
+	if !errors.Is(err, found) {
+		ts.Fatalf("there is no blob to remove: %v", err)
+	}
+}
+
+// certify makes a self-signed certificate for 127.0.0.1, cert.pem, and its key, key.pem.
+func certify(ts *testscript.TestScript, _ bool, _ []string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	ts.Check(err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	ts.Check(err)
+	for name, block := range map[string]*pem.Block{
+		"cert.pem": {Type: "CERTIFICATE", Bytes: certificate},
+		"key.pem":  {Type: "PRIVATE KEY", Bytes: private},
+	} {
+		ts.Check(os.WriteFile(ts.MkAbs(name), pem.EncodeToMemory(block), 0o600))
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"math/bits"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/plimsoll/plimsoll/s3api/adminapi"
+)
+
+// barCells is how wide a bar is.
+const barCells = 12
+
+// cell is a field of a table.
+type cell struct {
+	text  string
+	right bool // right-aligned
+	tight bool // one space before it, not two
+}
+
+// writeTable writes rows with their columns under each other. A column that is empty in every row takes no room.
+func writeTable(w io.Writer, rows [][]cell) error {
+	var widths []int
+	for _, row := range rows {
+		for i, c := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+		}
+	}
+	var out strings.Builder
+	for _, row := range rows {
+		var line strings.Builder
+		for i, c := range row {
+			if widths[i] == 0 {
+				continue
+			}
+			if line.Len() > 0 && !c.tight {
+				line.WriteByte(' ')
+			}
+			if line.Len() > 0 {
+				line.WriteByte(' ')
+			}
+			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text))
+			if c.right {
+				line.WriteString(padding + c.text)
+			} else {
+				line.WriteString(c.text + padding)
+			}
+		}
+		out.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+func writeAccount(w io.Writer, asJSON bool, account adminapi.Account) error {
+	if asJSON {
+		return writeJSON(w, account)
+	}
+	return writeAccounts(w, []adminapi.Account{account})
+}
+
+// writeAccounts writes a line for each account:
+//
+//	photos  3.2 MiB / 10.0 MiB  32% ████░░░░░░░░  12 / 1,000 objects  1%
+func writeAccounts(w io.Writer, accounts []adminapi.Account) error {
+	rows := make([][]cell, 0, len(accounts))
+	for _, a := range accounts {
+		rows = append(rows, accountRow(a))
+	}
+	return writeTable(w, rows)
+}
+
+func accountRow(a adminapi.Account) []cell {
+	name, used := a.Name, a.UsedBytes
+	if a.Scope == adminapi.ScopeServer {
+		// Not a name that a bucket could have. The server's limit counts unfinished parts in full.
+		name, used = "(server)", used+a.PartBytes
+	}
+	limit, objectLimit := "no limit", ""
+	if a.MaxBytes > 0 {
+		limit = humanBytes(a.MaxBytes)
+	}
+	if a.MaxObjects > 0 {
+		objectLimit = "/ " + humanize.Comma(a.MaxObjects) + " "
+	}
+	return []cell{
+		{text: name},
+		{text: humanBytes(used), right: true},
+		{text: "/ " + limit, tight: true},
+		{text: percent(used, a.MaxBytes), right: true},
+		{text: bar(used, a.MaxBytes), tight: true},
+		{text: humanize.Comma(a.Objects), right: true},
+		{text: objectLimit + noun(a.Objects, a.MaxObjects), tight: true},
+		{text: percent(a.Objects, a.MaxObjects), right: true},
+		{text: notes(a)},
+	}
+}
+
+// noun returns "object" or "objects", as the figure before it wants it.
+func noun(objects, maxObjects int64) string {
+	if maxObjects == 1 || (maxObjects == 0 && objects == 1) {
+		return "object"
+	}
+	return "objects"
+}
+
+// notes tells what is neither stored nor free.
+func notes(a adminapi.Account) string {
+	var parts []string
+	if a.Uploads > 0 {
+		verb := "and "
+		if a.Scope == adminapi.ScopeServer {
+			verb = "with "
+		}
+		parts = append(parts, verb+humanBytes(a.PartBytes)+" in "+plural(a.Uploads, "unfinished upload"))
+	}
+	if a.ReservedBytes > 0 {
+		parts = append(parts, humanBytes(a.ReservedBytes)+" reserved")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// percent returns how much of limit is used, rounded down, so that 100% is never less than all; empty where there is
+// no limit.
+func percent(used, limit int64) string {
+	if limit <= 0 {
+		return ""
+	}
+	high, low := bits.Mul64(uint64(used), 100)
+	if high >= uint64(limit) {
+		return ">999%"
+	}
+	n, _ := bits.Div64(high, low, uint64(limit))
+	switch {
+	case n > 999:
+		return ">999%"
+	case n == 0 && used > 0:
+		return "<1%"
+	default:
+		return strconv.FormatUint(n, 10) + "%"
+	}
+}
+
+// bar draws how much of limit is used: full only where nothing is left, empty only where nothing is stored. It is empty
+// text where there is no limit.
+func bar(used, limit int64) string {
+	if limit <= 0 {
+		return ""
+	}
+	full := barCells
+	if used < limit {
+		full = int(float64(used)/float64(limit)*barCells + 0.5)
+		full = min(full, barCells-1)
+		if used > 0 {
+			full = max(full, 1)
+		}
+	}
+	return strings.Repeat("█", full) + strings.Repeat("░", barCells-full)
+}
+
+// writeJSON writes an indented document.
+func writeJSON(w io.Writer, document any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(document)
+}
+
+// humanBytes writes a size with one decimal in binary units: 10.0 GiB.
+func humanBytes(n int64) string {
+	if n < 1024 {
+		return strconv.FormatInt(n, 10) + " B"
+	}
+	value, unit := float64(n), -1
+	// 1023.95 and more would be written as 1024.0.
+	for value >= 1023.95 && unit < len("KMGTPE")-1 {
+		value, unit = value/1024, unit+1
+	}
+	return strconv.FormatFloat(value, 'f', 1, 64) + " " + "KMGTPE"[unit:unit+1] + "iB"
+}

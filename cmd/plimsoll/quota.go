@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/adminclient"
+)
+
+type quotaCommands struct {
+	Set   quotaSetCommand   `cmd:"" help:"Set a limit; figures that are not given stay."`
+	Get   quotaGetCommand   `cmd:"" help:"Show the limit of a bucket or of the server."`
+	List  quotaListCommand  `cmd:"" help:"Show the limits that are set."`
+	Clear quotaClearCommand `cmd:"" help:"Remove a limit."`
+}
+
+// scopeArgument is a bucket, or the server.
+type scopeArgument struct {
+	Bucket string `arg:"" optional:"" help:"Bucket."`
+	Server bool   `help:"The whole server, and not a bucket."`
+}
+
+// Validate is called by kong.
+func (s *scopeArgument) Validate() error {
+	if (s.Bucket == "") != s.Server {
+		return errors.New("name a bucket, or give --server")
+	}
+	return nil
+}
+
+func (s *scopeArgument) scope() quota.Scope {
+	if s.Server {
+		return quota.ServerScope
+	}
+	return quota.BucketScope(s.Bucket)
+}
+
+type quotaSetCommand struct {
+	scopeArgument
+	MaxBytes   *size  `placeholder:"SIZE|none" help:"Largest number of bytes stored."`
+	MaxObjects *count `placeholder:"N|none" help:"Largest number of objects stored."`
+	clientFlags
+}
+
+// Validate is called by kong.
+func (c *quotaSetCommand) Validate() error {
+	if c.MaxBytes == nil && c.MaxObjects == nil {
+		return errors.New("give --max-bytes, --max-objects or both")
+	}
+	return c.scopeArgument.Validate()
+}
+
+// Run implements the command.
+func (c *quotaSetCommand) Run(stdout io.Writer) error {
+	limit := adminapi.Limit{MaxBytes: (*int64)(c.MaxBytes), MaxObjects: (*int64)(c.MaxObjects)}
+	return c.with(func(ctx context.Context, client *adminclient.Client) error {
+		account, err := client.ChangeQuota(ctx, c.scope(), limit)
+		if err != nil {
+			return err
+		}
+		return writeAccount(stdout, c.JSON, account)
+	})
+}
+
+type quotaGetCommand struct {
+	scopeArgument
+	clientFlags
+}
+
+// Run implements the command.
+func (c *quotaGetCommand) Run(stdout io.Writer) error {
+	return c.with(func(ctx context.Context, client *adminclient.Client) error {
+		account, err := client.Quota(ctx, c.scope())
+		if err != nil {
+			return err
+		}
+		return writeAccount(stdout, c.JSON, account)
+	})
+}
+
+type quotaListCommand struct{ clientFlags }
+
+// Run implements the command.
+func (c *quotaListCommand) Run(stdout io.Writer) error {
+	return c.with(func(ctx context.Context, client *adminclient.Client) error {
+		quotas, err := client.Quotas(ctx)
+		switch {
+		case err != nil:
+			return err
+		case c.JSON:
+			return writeJSON(stdout, quotas)
+		default:
+			return writeAccounts(stdout, append([]adminapi.Account{quotas.Server}, quotas.Buckets...))
+		}
+	})
+}
+
+type quotaClearCommand struct {
+	scopeArgument
+	clientFlags
+}
+
+// Run implements the command.
+func (c *quotaClearCommand) Run(stdout io.Writer) error {
+	return c.with(func(ctx context.Context, client *adminclient.Client) error {
+		if err := client.ClearQuota(ctx, c.scope()); err != nil {
+			return err
+		}
+		account, err := client.Quota(ctx, c.scope())
+		if err != nil {
+			return err
+		}
+		return writeAccount(stdout, c.JSON, account)
+	})
+}

@@ -1,0 +1,62 @@
+package admin
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+
+	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/sigv4"
+)
+
+// authenticate verifies who sent the request and that its body is the one that was signed. The signature is looked at
+// before a byte of the body is read.
+//
+// Presigned URLs and unsigned bodies are not taken: a link that changes limits is too easily passed on, and an
+// unsigned body could be replaced where there is no TLS.
+func (rq *request) authenticate() error {
+	identity, err := rq.handler.config.Verifier.Verify(rq.r)
+	var refused *sigv4.Error
+	switch {
+	case errors.Is(err, sigv4.ErrAnonymous):
+		rq.w.Header().Set("WWW-Authenticate", "AWS4-HMAC-SHA256")
+		return problem("AccessDenied", http.StatusUnauthorized, "The admin API wants a request that is signed with SigV4.")
+	case errors.As(err, &refused):
+		return problem(refused.Code, refused.Status, refused.Message)
+	case err != nil:
+		return err
+	case identity.Presigned:
+		return problem("AccessDenied", http.StatusForbidden,
+			"The admin API takes no presigned URLs: sign the request in its Authorization header.")
+	case identity.AccessKey != rq.handler.config.AccessKey:
+		return problem("AccessDenied", http.StatusForbidden, "This access key may not use the admin API.")
+	}
+	want, err := hex.DecodeString(identity.Payload)
+	if err != nil || len(want) != sha256.Size {
+		return problem("InvalidRequest", http.StatusBadRequest,
+			"The admin API wants the SHA-256 of the body in x-amz-content-sha256.")
+	}
+	return rq.readBody(want)
+}
+
+// readBody reads the body and holds it to its hash.
+func (rq *request) readBody(want []byte) error {
+	body, err := io.ReadAll(http.MaxBytesReader(rq.w, rq.r.Body, adminapi.MaxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return problem("EntityTooLarge", http.StatusRequestEntityTooLarge, "The body has more than 64 KiB.")
+	}
+	if err != nil {
+		return problem("IncompleteBody", http.StatusBadRequest, "The body could not be read: "+err.Error()+".")
+	}
+	sum := sha256.Sum256(body)
+	if subtle.ConstantTimeCompare(sum[:], want) != 1 {
+		return problem("XAmzContentSHA256Mismatch", http.StatusBadRequest,
+			"The body is not the one whose SHA-256 was signed.")
+	}
+	rq.body = body
+	return nil
+}

@@ -1,0 +1,83 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api"
+	"github.com/plimsoll/plimsoll/s3api/adminapi"
+)
+
+func getBuckets(rq *request) error {
+	buckets, err := rq.handler.config.Store.ListBuckets(rq.r.Context())
+	if err != nil {
+		return err
+	}
+	answer := adminapi.Buckets{Buckets: []adminapi.Bucket{}}
+	for _, b := range buckets {
+		answer.Buckets = append(answer.Buckets, bucketDocument(b))
+	}
+	return rq.answer(http.StatusOK, answer)
+}
+
+func getBucket(rq *request) error {
+	bucket, err := rq.handler.config.Store.GetBucket(rq.r.Context(), meta.BucketName(rq.name))
+	if err != nil {
+		return err
+	}
+	return rq.answer(http.StatusOK, bucketDocument(bucket))
+}
+
+func bucketDocument(b meta.Bucket) adminapi.Bucket {
+	return adminapi.Bucket{Name: string(b.Name), Created: b.Created.UTC(), Owner: b.Owner}
+}
+
+func putBucket(rq *request) error {
+	if !s3api.ValidBucketName(rq.name) {
+		return problem("InvalidBucketName", http.StatusBadRequest, fmt.Sprintf(
+			"%q is not a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens, "+
+				"beginning and ending with a letter or digit.", rq.name))
+	}
+	var limit quota.Limit
+	if len(rq.body) > 0 {
+		body, err := rq.limit()
+		if err != nil {
+			return err
+		}
+		limit = body.over(limit)
+	}
+	config := rq.handler.config
+	if err := config.Store.CreateBucket(rq.r.Context(), meta.BucketName(rq.name), config.AccessKey, limit); err != nil {
+		return err
+	}
+	return rq.answerAccount(http.StatusCreated)
+}
+
+func deleteBucket(rq *request) error {
+	if err := rq.handler.config.Store.DeleteBucket(rq.r.Context(), meta.BucketName(rq.name)); err != nil {
+		return err
+	}
+	rq.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func getOverview(rq *request) error {
+	store := rq.handler.config.Store
+	answer := adminapi.Overview{Buckets: []adminapi.Account{}}
+	for _, a := range store.Accounts() {
+		if a.Scope == quota.ServerScope {
+			answer.Server = document(a)
+		} else {
+			answer.Buckets = append(answer.Buckets, document(a))
+		}
+	}
+	var err error
+	if answer.DiskFreeBytes, answer.DiskSizeBytes, err = store.Free(); err != nil {
+		return err
+	}
+	return rq.answer(http.StatusOK, answer)
+}
+
+func getUsage(rq *request) error { return rq.answerAccount(http.StatusOK) }

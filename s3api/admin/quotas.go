@@ -1,0 +1,178 @@
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api/adminapi"
+)
+
+func getQuotas(rq *request) error {
+	answer := adminapi.Quotas{Buckets: []adminapi.Account{}}
+	for _, a := range rq.handler.config.Store.Accounts() {
+		switch {
+		case a.Scope == quota.ServerScope:
+			answer.Server = document(a)
+		case !a.Limit.Unlimited():
+			answer.Buckets = append(answer.Buckets, document(a))
+		}
+	}
+	return rq.answer(http.StatusOK, answer)
+}
+
+func getQuota(rq *request) error { return rq.answerAccount(http.StatusOK) }
+
+// putQuota replaces the limit: what the body leaves out is no limit.
+func putQuota(rq *request) error {
+	body, err := rq.limit()
+	if err != nil {
+		return err
+	}
+	rq.handler.limitMu.Lock()
+	defer rq.handler.limitMu.Unlock()
+	return rq.setLimit(body.over(quota.Limit{}))
+}
+
+// patchQuota changes the figures that the body has. https://www.rfc-editor.org/rfc/rfc7396
+func patchQuota(rq *request) error {
+	body, err := rq.limit()
+	if err != nil {
+		return err
+	}
+	rq.handler.limitMu.Lock()
+	defer rq.handler.limitMu.Unlock()
+	account, err := rq.account()
+	if err != nil {
+		return err
+	}
+	return rq.setLimit(body.over(account.Limit))
+}
+
+func deleteQuota(rq *request) error {
+	rq.handler.limitMu.Lock()
+	defer rq.handler.limitMu.Unlock()
+	if err := rq.handler.config.Store.SetLimit(rq.r.Context(), rq.scope(), quota.Limit{}); err != nil {
+		return err
+	}
+	rq.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (rq *request) setLimit(limit quota.Limit) error {
+	if err := rq.handler.config.Store.SetLimit(rq.r.Context(), rq.scope(), limit); err != nil {
+		return err
+	}
+	return rq.answerAccount(http.StatusOK)
+}
+
+// scope is what the path names: a bucket, or the server.
+func (rq *request) scope() quota.Scope {
+	if rq.name == "" {
+		return quota.ServerScope
+	}
+	return quota.BucketScope(rq.name)
+}
+
+func (rq *request) account() (quota.Account, error) {
+	account, ok := rq.handler.config.Store.Account(rq.scope())
+	if !ok {
+		return quota.Account{}, meta.ErrNoSuchBucket
+	}
+	return account, nil
+}
+
+func (rq *request) answerAccount(status int) error {
+	account, err := rq.account()
+	if err != nil {
+		return err
+	}
+	return rq.answer(status, document(account))
+}
+
+// document is an account as the API shows it.
+func document(a quota.Account) adminapi.Account {
+	d := adminapi.Account{
+		Scope: adminapi.ScopeBucket, Name: a.Scope.Name,
+		MaxBytes: a.Limit.MaxBytes, MaxObjects: a.Limit.MaxObjects,
+		UsedBytes: a.Usage.Bytes, Objects: a.Usage.Objects,
+		PartBytes: a.Usage.PartBytes, Uploads: a.Usage.Uploads,
+		// What a body holds may be less than nothing, where it will replace a larger object.
+		ReservedBytes: max(0, a.Reserved.Bytes+a.Reserved.PartBytes),
+	}
+	taken := a.Usage.Bytes + a.Reserved.Bytes
+	if a.Scope.Kind == quota.Server {
+		d.Scope = adminapi.ScopeServer
+		taken += a.Usage.PartBytes + a.Reserved.PartBytes
+	}
+	if a.Limit.MaxBytes > 0 {
+		d.AvailableBytes = new(max(0, a.Limit.MaxBytes-taken))
+	}
+	if a.Limit.MaxObjects > 0 {
+		d.AvailableObjects = new(max(0, a.Limit.MaxObjects-a.Usage.Objects-a.Reserved.Objects))
+	}
+	return d
+}
+
+// figure is a figure of a limit as a body has it: left out, null, or a number.
+type figure struct {
+	given bool
+	value int64
+}
+
+// UnmarshalJSON implements json.Unmarshaler; it is called for null as well.
+func (f *figure) UnmarshalJSON(raw []byte) error {
+	*f = figure{given: true}
+	if string(raw) == "null" {
+		return nil
+	}
+	if err := json.Unmarshal(raw, &f.value); err != nil || f.value < 0 {
+		return errFigure
+	}
+	return nil
+}
+
+var errFigure = errors.New("a limit is a whole number from 0, which means none, to 9223372036854775807")
+
+// limitBody is the body that sets a limit.
+type limitBody struct {
+	MaxBytes   figure `json:"max_bytes"`
+	MaxObjects figure `json:"max_objects"`
+}
+
+// over returns limit with what the body has.
+func (b limitBody) over(limit quota.Limit) quota.Limit {
+	if b.MaxBytes.given {
+		limit.MaxBytes = b.MaxBytes.value
+	}
+	if b.MaxObjects.given {
+		limit.MaxObjects = b.MaxObjects.value
+	}
+	return limit
+}
+
+// limit reads the body. A misspelt figure would otherwise be a limit that is not there: unknown fields are refused.
+func (rq *request) limit() (limitBody, error) {
+	var b limitBody
+	decoder := json.NewDecoder(bytes.NewReader(rq.body))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&b)
+	if err == nil {
+		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
+			err = errors.New("more than one value")
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return limitBody{}, problem("InvalidArgument", http.StatusBadRequest,
+			fmt.Sprintf("The body is not an object of max_bytes and max_objects: %v.", err))
+	}
+	return b, nil
+}

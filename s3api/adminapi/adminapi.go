@@ -1,0 +1,129 @@
+// Package adminapi is the vocabulary of the admin API: the JSON documents that package admin answers with and package
+// adminclient reads. It holds data only.
+//
+// All of it lies under Prefix, and every request is signed with SigV4 (service "s3", in the Authorization header, with
+// the SHA-256 of the body in x-amz-content-sha256) by the server's access key:
+//
+//	GET    usage                   Overview: the server, every bucket, the disk
+//	GET    usage/{bucket}          Account
+//	GET    quotas                  Quotas: the server, and the buckets that have a limit
+//	GET    quotas/server           Account
+//	PUT    quotas/server           Limit -> Account; a figure that is left out is removed
+//	PATCH  quotas/server           Limit -> Account; a figure that is left out stays, null removes it
+//	DELETE quotas/server           204; removes both figures
+//	…      quotas/buckets/{name}   the same four for a bucket
+//	GET    buckets                 Buckets
+//	GET    buckets/{name}          Bucket
+//	PUT    buckets/{name}          Limit or nothing -> 201 Account; 409 where the bucket exists
+//	DELETE buckets/{name}          204; 409 where the bucket holds objects
+//
+// Errors are Problem documents. Sizes are bytes. A limit of 0 means no limit.
+package adminapi
+
+import (
+	"fmt"
+	"time"
+)
+
+// Prefix is the path under which the admin API lies.
+const Prefix = "/_plimsoll/admin/v1/"
+
+// MaxBodyBytes is the largest body of a request.
+const MaxBodyBytes = 64 << 10
+
+// Limit is the body that sets a limit. A nil figure is left out.
+type Limit struct {
+	MaxBytes   *int64 `json:"max_bytes,omitempty"`
+	MaxObjects *int64 `json:"max_objects,omitempty"`
+}
+
+// The scopes of an Account.
+const (
+	ScopeServer = "server"
+	ScopeBucket = "bucket"
+)
+
+// Account is what a scope may hold, and what it holds.
+type Account struct {
+	// Scope is ScopeServer or ScopeBucket.
+	Scope string `json:"scope"`
+	// Name is the bucket's; empty for the server.
+	Name string `json:"name,omitempty"`
+	// MaxBytes and MaxObjects are the limit, 0 where there is none.
+	MaxBytes   int64 `json:"max_bytes"`
+	MaxObjects int64 `json:"max_objects"`
+	// UsedBytes is the sum of the sizes of the stored objects, Objects their number.
+	UsedBytes int64 `json:"used_bytes"`
+	Objects   int64 `json:"objects"`
+	// PartBytes is what the parts of unfinished multipart uploads hold, Uploads how many uploads are unfinished. The
+	// server's limit counts them in full; a bucket's keeps them within MaxBytes beside what is stored.
+	PartBytes int64 `json:"part_bytes"`
+	Uploads   int64 `json:"uploads"`
+	// ReservedBytes is what is held for bodies that are arriving.
+	ReservedBytes int64 `json:"reserved_bytes"`
+	// AvailableBytes and AvailableObjects are what the limit leaves for one more object; nil where there is no limit.
+	// The disk may leave less.
+	AvailableBytes   *int64 `json:"available_bytes,omitempty"`
+	AvailableObjects *int64 `json:"available_objects,omitempty"`
+}
+
+// Overview is what is stored in all.
+type Overview struct {
+	Server  Account   `json:"server"`
+	Buckets []Account `json:"buckets"`
+	// DiskFreeBytes is what the disk has left above the reserve, DiskSizeBytes its size.
+	DiskFreeBytes int64 `json:"disk_free_bytes"`
+	DiskSizeBytes int64 `json:"disk_size_bytes"`
+}
+
+// Quotas are the limits that are set.
+type Quotas struct {
+	Server  Account   `json:"server"`
+	Buckets []Account `json:"buckets"`
+}
+
+// Bucket is a bucket.
+type Bucket struct {
+	Name    string    `json:"name"`
+	Created time.Time `json:"created"`
+	Owner   string    `json:"owner"`
+}
+
+// Buckets are all buckets, by name.
+type Buckets struct {
+	Buckets []Bucket `json:"buckets"`
+}
+
+// ProblemContentType is the media type of a Problem.
+const ProblemContentType = "application/problem+json"
+
+// ProblemPrefix begins the Type of every Problem; a code such as NoSuchBucket follows, S3's where S3 has one.
+const ProblemPrefix = "urn:plimsoll:problem:"
+
+// Problem says why a request was refused, or failed. https://www.rfc-editor.org/rfc/rfc9457
+type Problem struct {
+	// Type is ProblemPrefix and a code: what a program tells problems apart by.
+	Type string `json:"type"`
+	// Title says what kind of problem it is, Detail what it is this time.
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty"`
+	// Instance is the request's id, as in x-amz-request-id.
+	Instance string `json:"instance,omitempty"`
+}
+
+// Code returns the part of Type that tells problems apart, such as NoSuchBucket.
+func (p *Problem) Code() string {
+	if len(p.Type) > len(ProblemPrefix) && p.Type[:len(ProblemPrefix)] == ProblemPrefix {
+		return p.Type[len(ProblemPrefix):]
+	}
+	return ""
+}
+
+// Error implements error.
+func (p *Problem) Error() string {
+	if p.Detail == "" {
+		return fmt.Sprintf("%s (%d)", p.Title, p.Status)
+	}
+	return p.Detail
+}

@@ -1,0 +1,211 @@
+// Package adminclient talks to a Plimsoll server's admin API, which package adminapi describes.
+//
+// A Client may be used concurrently. Its methods return *Problem where the server refused; any other error means that
+// the server was not reached, or that what answered is not a Plimsoll server. Nothing is retried: every call is safe to
+// send again but CreateBucket and DeleteBucket, whose second answer would differ.
+package adminclient
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/sigv4"
+)
+
+// Problem is a refusal by the server; Code tells them apart.
+type Problem = adminapi.Problem
+
+// maxAnswerBytes bounds what is read of an answer: some 100,000 buckets.
+const maxAnswerBytes = 64 << 20
+
+// Client is a client for one server.
+type Client struct {
+	endpoint             string // without a slash at the end
+	accessKey, secretKey string
+	region               string
+	http                 *http.Client
+}
+
+// New returns a client for the server at endpoint, such as http://127.0.0.1:9000; a path is not allowed. The keys and
+// the region are those of the server. A nil httpClient means http.DefaultClient.
+func New(endpoint, accessKey, secretKey, region string, httpClient *http.Client) (*Client, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" ||
+		strings.TrimSuffix(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("%q is not an endpoint such as http://127.0.0.1:9000", endpoint)
+	}
+	if httpClient == nil {
+		httpClient = http.DefaultClient
+	}
+	return &Client{
+		endpoint: u.Scheme + "://" + u.Host, accessKey: accessKey, secretKey: secretKey, region: region, http: httpClient,
+	}, nil
+}
+
+// Overview returns what is stored in all.
+func (c *Client) Overview(ctx context.Context) (adminapi.Overview, error) {
+	return get[adminapi.Overview](ctx, c, "usage")
+}
+
+// Usage returns what a bucket holds and may hold.
+func (c *Client) Usage(ctx context.Context, bucket string) (adminapi.Account, error) {
+	if bucket == "" {
+		return adminapi.Account{}, errNoName
+	}
+	return get[adminapi.Account](ctx, c, "usage/"+url.PathEscape(bucket))
+}
+
+// Quotas returns the limits that are set.
+func (c *Client) Quotas(ctx context.Context) (adminapi.Quotas, error) {
+	return get[adminapi.Quotas](ctx, c, "quotas")
+}
+
+// Quota returns the limit of a bucket or of the server, and what it holds.
+func (c *Client) Quota(ctx context.Context, scope quota.Scope) (adminapi.Account, error) {
+	path, err := quotaPath(scope)
+	if err != nil {
+		return adminapi.Account{}, err
+	}
+	return get[adminapi.Account](ctx, c, path)
+}
+
+// ChangeQuota sets the figures of a limit that are not nil; 0 removes one.
+func (c *Client) ChangeQuota(ctx context.Context, scope quota.Scope, limit adminapi.Limit) (adminapi.Account, error) {
+	return c.setQuota(ctx, http.MethodPatch, scope, limit)
+}
+
+// ReplaceQuota sets a limit; a figure that is nil is no limit.
+func (c *Client) ReplaceQuota(ctx context.Context, scope quota.Scope, limit adminapi.Limit) (adminapi.Account, error) {
+	return c.setQuota(ctx, http.MethodPut, scope, limit)
+}
+
+func (c *Client) setQuota(
+	ctx context.Context, method string, scope quota.Scope, limit adminapi.Limit,
+) (account adminapi.Account, err error) {
+	path, err := quotaPath(scope)
+	if err != nil {
+		return account, err
+	}
+	err = c.do(ctx, method, path, limit, &account)
+	return account, err
+}
+
+// ClearQuota removes a limit.
+func (c *Client) ClearQuota(ctx context.Context, scope quota.Scope) error {
+	path, err := quotaPath(scope)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, http.MethodDelete, path, nil, nil)
+}
+
+// Buckets returns all buckets by name.
+func (c *Client) Buckets(ctx context.Context) ([]adminapi.Bucket, error) {
+	all, err := get[adminapi.Buckets](ctx, c, "buckets")
+	return all.Buckets, err
+}
+
+// CreateBucket makes a bucket with a limit, which may be empty. The Problem BucketAlreadyExists says that there is one.
+func (c *Client) CreateBucket(
+	ctx context.Context, name string, limit adminapi.Limit,
+) (account adminapi.Account, err error) {
+	if name == "" {
+		return account, errNoName
+	}
+	err = c.do(ctx, http.MethodPut, "buckets/"+url.PathEscape(name), limit, &account)
+	return account, err
+}
+
+// DeleteBucket removes a bucket that holds no objects; its unfinished uploads are aborted. The Problem BucketNotEmpty
+// says that it holds some.
+func (c *Client) DeleteBucket(ctx context.Context, name string) error {
+	if name == "" {
+		return errNoName
+	}
+	return c.do(ctx, http.MethodDelete, "buckets/"+url.PathEscape(name), nil, nil)
+}
+
+var errNoName = errors.New("the bucket's name is empty")
+
+func quotaPath(scope quota.Scope) (string, error) {
+	switch {
+	case scope == quota.ServerScope:
+		return "quotas/server", nil
+	case scope.Kind == quota.Bucket && scope.Name != "":
+		return "quotas/buckets/" + url.PathEscape(scope.Name), nil
+	case scope.Kind == quota.Bucket:
+		return "", errNoName
+	default:
+		return "", fmt.Errorf("%s has no limit that could be set", scope)
+	}
+}
+
+func get[T any](ctx context.Context, c *Client, path string) (answer T, err error) {
+	err = c.do(ctx, http.MethodGet, path, nil, &answer)
+	return answer, err
+}
+
+// do sends a request with body as JSON, if it is not nil, and reads the answer into answer, if that is not nil.
+func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
+	var raw []byte
+	if body != nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.endpoint+adminapi.Prefix+path, bytes.NewReader(raw))
+	if err != nil {
+		return err
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	sum := sha256.Sum256(raw)
+	sigv4.Sign(request, c.accessKey, c.secretKey, c.region, hex.EncodeToString(sum[:]), time.Now())
+	response, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close() //nolint:errcheck // nothing was written to it
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
+	if err != nil {
+		return fmt.Errorf("read the answer of %s: %w", c.endpoint, err)
+	}
+	return c.read(response, content, answer)
+}
+
+// read turns an answer into what was asked for, or a *Problem.
+func (c *Client) read(response *http.Response, content []byte, answer any) error {
+	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if mediaType == adminapi.ProblemContentType {
+		p := new(Problem)
+		if err := json.Unmarshal(content, p); err != nil {
+			return fmt.Errorf("the problem that %s answered with is not JSON: %w", c.endpoint, err)
+		}
+		return p
+	}
+	if response.StatusCode/100 != 2 || (answer != nil && mediaType != "application/json") {
+		return fmt.Errorf("%s answers %s, and not as a Plimsoll server does", c.endpoint, response.Status)
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(content, answer); err != nil {
+		return fmt.Errorf("the answer of %s is not what was asked for: %w", c.endpoint, err)
+	}
+	return nil
+}

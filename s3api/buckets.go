@@ -1,0 +1,169 @@
+package s3api
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
+)
+
+// maxListBuckets is the largest page of ListBuckets.
+const maxListBuckets = 10_000
+
+// listBuckets answers ListBuckets: gofakes3 has one owner for all servers and no pages.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html
+func listBuckets(rq *request) error {
+	limit := maxListBuckets
+	if rq.query.Has("max-buckets") {
+		value := rq.query.Get("max-buckets")
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > maxListBuckets {
+			return invalidArgument("max-buckets", value, "Argument max-buckets must be an integer between 1 and 10000")
+		}
+		limit = n
+	}
+	after, err := base64.RawURLEncoding.DecodeString(rq.query.Get("continuation-token"))
+	if err != nil {
+		return invalidArgument("continuation-token", rq.query.Get("continuation-token"),
+			"The continuation token provided is incorrect")
+	}
+	region, prefix := rq.query.Get("bucket-region"), rq.query.Get("prefix")
+	all, err := rq.store().ListBuckets(rq.r.Context())
+	if err != nil {
+		return err
+	}
+	page := make([]meta.Bucket, 0, min(len(all), limit))
+	truncated := false
+	for _, b := range all {
+		if string(b.Name) <= string(after) || !strings.HasPrefix(string(b.Name), prefix) ||
+			(region != "" && region != rq.handler.config.Region) {
+			continue
+		}
+		if truncated = len(page) == limit; truncated {
+			break
+		}
+		page = append(page, b)
+	}
+	x := newXML(512 + 128*len(page))
+	x.root("ListAllMyBucketsResult")
+	rq.writeOwner(x, "Owner")
+	x.open("Buckets")
+	for _, b := range page {
+		x.open("Bucket")
+		x.text("Name", string(b.Name))
+		x.timestamp("CreationDate", b.Created)
+		x.text("BucketRegion", rq.handler.config.Region)
+		x.close("Bucket")
+	}
+	x.close("Buckets")
+	x.optional("Prefix", prefix)
+	if truncated {
+		x.text("ContinuationToken", base64.RawURLEncoding.EncodeToString([]byte(page[len(page)-1].Name)))
+	}
+	x.close("ListAllMyBucketsResult")
+	return rq.writeXML(x)
+}
+
+// writeOwner writes the user who owns everything here: the root user.
+func (rq *request) writeOwner(x *xmlWriter, element string) {
+	x.open(element)
+	x.raw(rq.handler.owner.xml)
+	x.close(element)
+}
+
+type createBucketConfiguration struct {
+	LocationConstraint string    `xml:"LocationConstraint"`
+	Location           *struct{} `xml:"Location"`
+	Bucket             *struct{} `xml:"Bucket"`
+	Tags               *struct{} `xml:"Tags"`
+}
+
+// createBucket answers CreateBucket: gofakes3 refuses names that S3 takes, and does not read the body.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+func createBucket(rq *request) error {
+	name := string(rq.bucket)
+	if !ValidBucketName(name) {
+		return s3err("InvalidBucketName").with("BucketName", name)
+	}
+	if rq.r.ContentLength != 0 {
+		var in createBucketConfiguration
+		if err := rq.readXML("CreateBucketConfiguration", maxConfigBytes, &in); err != nil {
+			return err
+		}
+		if in.Location != nil || in.Bucket != nil || in.Tags != nil {
+			return s3err("NotImplemented", "Directory buckets and tags on creation are not implemented.")
+		}
+		if err := rq.checkLocation(in.LocationConstraint); err != nil {
+			return err
+		}
+	}
+	err := rq.store().CreateBucket(rq.r.Context(), rq.bucket, rq.handler.owner.name, quota.Limit{})
+	if err != nil {
+		return err
+	}
+	rq.w.Header().Set("Location", "/"+name)
+	rq.w.Header().Set("Content-Length", "0")
+	rq.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// checkLocation accepts this server's region. One that has no LocationConstraint is the default region's.
+func (rq *request) checkLocation(location string) error {
+	if location == "" || location == rq.handler.config.Region || (location == "EU" && rq.handler.config.Region == "eu-west-1") {
+		return nil
+	}
+	return s3err("InvalidLocationConstraint").with("LocationConstraint", location)
+}
+
+// headBucket answers HeadBucket, with the headers that gofakes3 does not have.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+func headBucket(rq *request) error {
+	if err := rq.store().HeadBucket(rq.r.Context(), rq.bucket); err != nil {
+		return err
+	}
+	header := rq.w.Header()
+	header.Set("X-Amz-Bucket-Region", rq.handler.config.Region)
+	header.Set("X-Amz-Access-Point-Alias", "false")
+	header.Set("Content-Type", "application/xml")
+	rq.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// deleteBucket lets gofakes3 answer DeleteBucket, without the header that would delete what is in it.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteBucket.html
+func deleteBucket(rq *request) error {
+	return rq.newFront().serve(nil)
+}
+
+// getBucketLocation answers GetBucketLocation with this server's region; us-east-1 is the empty one.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
+func getBucketLocation(rq *request) error {
+	if err := rq.store().HeadBucket(rq.r.Context(), rq.bucket); err != nil {
+		return err
+	}
+	region := rq.handler.config.Region
+	if region == "us-east-1" {
+		region = ""
+	}
+	x := newXML(256)
+	x.root("LocationConstraint")
+	x.data(region)
+	x.close("LocationConstraint")
+	return rq.writeXML(x)
+}
+
+// getBucketVersioning answers GetBucketVersioning: no bucket has ever had versioning enabled, which S3 says with an
+// empty document.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
+func getBucketVersioning(rq *request) error {
+	if err := rq.store().HeadBucket(rq.r.Context(), rq.bucket); err != nil {
+		return err
+	}
+	x := newXML(256)
+	x.root("VersioningConfiguration")
+	x.close("VersioningConfiguration")
+	return rq.writeXML(x)
+}

@@ -1,0 +1,94 @@
+package s3api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/plimsoll/plimsoll/backend/meta"
+)
+
+// FuzzRange: whatever a Range header says, what is chosen lies within the object.
+func FuzzRange(f *testing.F) {
+	for _, header := range []string{"bytes=0-0", "bytes=-5", "bytes=5-", "bytes=9-2", "bytes=0-99999999999999999999", "bytes=--1"} {
+		f.Add(header, int64(10))
+	}
+	f.Fuzz(func(t *testing.T, header string, size int64) {
+		if size < 0 {
+			return
+		}
+		r, ok := parseRange(header)
+		if !ok {
+			return
+		}
+		rng, err := r.of(size)
+		if err != nil {
+			return
+		}
+		if rng.Offset < 0 || rng.Size < 1 || rng.Offset > size-rng.Size {
+			t.Errorf("%q of %d bytes gives %+v", header, size, rng)
+		}
+	})
+}
+
+// FuzzXML: request documents are parsed, or refused with an error of S3's, and never crash; what is parsed is bounded by
+// what was sent.
+func FuzzXML(f *testing.F) {
+	f.Add("<Delete><Object><Key>a</Key></Object><Quiet>true</Quiet></Delete>")
+	f.Add(`<CompleteMultipartUpload xmlns="` + s3Namespace + `"><Part><PartNumber>1</PartNumber><ETag>"x"</ETag></Part></CompleteMultipartUpload>`)
+	f.Add(`<?xml version="1.0"?><!DOCTYPE Delete [<!ENTITY a "b">]><Delete><Object><Key>&a;</Key></Object></Delete>`)
+	f.Add("<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>")
+	f.Fuzz(func(t *testing.T, document string) {
+		var remove deleteRequest
+		if parseXML([]byte(document), "Delete", &remove) == nil {
+			if len(remove.Objects) > len(document) || strings.Contains(document, "<!DOCTYPE") && !strings.Contains(document, "<!--") &&
+				strings.Index(document, "<!DOCTYPE") < strings.Index(document, "<Delete") {
+				t.Errorf("%d objects of %q", len(remove.Objects), document)
+			}
+		}
+		var complete completeRequest
+		if parseXML([]byte(document), "CompleteMultipartUpload", &complete) == nil {
+			if parts, err := completedParts(complete); err == nil && len(parts) == 0 {
+				t.Error("no parts, and no error")
+			}
+		}
+		var create createBucketConfiguration
+		_ = parseXML([]byte(document), "CreateBucketConfiguration", &create)
+	})
+}
+
+// FuzzEscape: what is written as XML text contains no markup.
+func FuzzEscape(f *testing.F) {
+	f.Add(`a<b>&"c'` + "\x00\x1f\u00e9\uffff\xff")
+	f.Fuzz(func(t *testing.T, s string) {
+		out := string(appendEscaped(nil, s))
+		if strings.ContainsAny(out, "<>\"") {
+			t.Errorf("%q gives %q", s, out)
+		}
+		for i := range len(out) {
+			if out[i] < 0x20 {
+				t.Errorf("%q gives %q", s, out)
+			}
+		}
+	})
+}
+
+// FuzzCopySource: a copy source names a bucket and a key, or is refused.
+func FuzzCopySource(f *testing.F) {
+	f.Add("/bucket/key")
+	f.Add("bucket/a%2Fb?versionId=null")
+	f.Add("bucket%2Fkey")
+	f.Fuzz(func(t *testing.T, source string) {
+		rq := &request{r: &http.Request{Header: http.Header{"X-Amz-Copy-Source": {source}}}}
+		s, err := rq.copySource()
+		if err != nil {
+			return
+		}
+		if s.Bucket == "" || s.Key == "" || strings.Contains(string(s.Bucket), "/") {
+			t.Errorf("%q names %q in %q", source, s.Key, s.Bucket)
+		}
+		if err := s.Check(meta.Object{}); err != nil {
+			t.Errorf("a check without conditions: %v", err)
+		}
+	})
+}

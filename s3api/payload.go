@@ -1,0 +1,271 @@
+package s3api
+
+import (
+	"crypto/md5"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/plimsoll/plimsoll/backend/checksum"
+	"github.com/plimsoll/plimsoll/s3api/awschunked"
+)
+
+// payload is the decoded body of a request. Its Read returns io.EOF only when everything that the client declared of
+// the body is true: the payload hash, chunk signatures, trailers, and the checksum. Content-MD5 is for the caller.
+type payload struct {
+	reader io.Reader // the decoded bytes
+	size   int64
+
+	chunked *awschunked.Reader // nil unless the body is aws-chunked
+	sha     hash.Hash          // nil unless the payload hash is a hash
+	wantSHA []byte
+
+	algorithm checksum.Algorithm // that the client declared
+	sum       hash.Hash          // nil where algorithm is None
+	value     []byte             // of the header; nil where it comes as a trailer
+	trailer   bool
+
+	err error // sticks
+}
+
+// Payload hashes that are not hashes.
+const (
+	unsignedPayload        = "UNSIGNED-PAYLOAD"
+	streamingPrefix        = "STREAMING-"
+	streamingSigned        = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+	streamingSignedTrailer = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+	streamingTrailer       = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+)
+
+// newPayload prepares the body for reading. No byte of it is read.
+func (rq *request) newPayload() (*payload, error) {
+	p := &payload{reader: &rq.rawBody, size: rq.r.ContentLength}
+	if !rq.checksumsOfObject {
+		if err := p.declareChecksum(rq); err != nil {
+			return nil, err
+		}
+	}
+	switch hash := rq.identity.Payload; hash {
+	case unsignedPayload:
+	case streamingSigned, streamingSignedTrailer, streamingTrailer:
+		if err := p.decodeChunks(rq, hash); err != nil {
+			return nil, err
+		}
+	default:
+		want, err := hex.DecodeString(hash)
+		if err != nil || len(want) != sha256.Size {
+			return nil, invalidArgument("x-amz-content-sha256", hash,
+				"x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, or a valid sha256 value.")
+		}
+		p.sha, p.wantSHA = sha256.New(), want
+	}
+	if p.trailer && p.chunked == nil {
+		return nil, s3err("InvalidRequest", "x-amz-trailer is only for streaming payloads.")
+	}
+	if p.size < 0 {
+		return nil, s3err("MissingContentLength")
+	}
+	return p, nil
+}
+
+func (p *payload) decodeChunks(rq *request, hash string) error {
+	declared := rq.r.Header.Get("X-Amz-Decoded-Content-Length")
+	if declared == "" {
+		return s3err("MissingContentLength")
+	}
+	size, err := strconv.ParseInt(declared, 10, 64)
+	if err != nil || size < 0 {
+		return invalidArgument("x-amz-decoded-content-length", declared, "The decoded content length is not valid.")
+	}
+	p.size = size
+	p.chunked = awschunked.New(&rq.rawBody, awschunked.Config{
+		Signed:        hash != streamingTrailer,
+		Trailer:       hash != streamingSigned,
+		SeedSignature: rq.identity.Signature,
+		SigningKey:    rq.identity.SigningKey,
+		Scope:         rq.identity.Scope,
+		Time:          rq.identity.Time,
+		DecodedLength: size,
+		TrailerNames:  trailerNames(rq),
+	})
+	p.reader = p.chunked
+	return nil
+}
+
+// trailerNames are the trailers that the request announces, in lower case.
+func trailerNames(rq *request) []string {
+	var names []string
+	for _, value := range rq.r.Header.Values("X-Amz-Trailer") {
+		for name := range strings.SplitSeq(value, ",") {
+			if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// declareChecksum finds the checksum that the client declared, in a header or as a trailer.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+func (p *payload) declareChecksum(rq *request) error {
+	header := rq.r.Header
+	declare := func(a checksum.Algorithm) error {
+		if p.algorithm != checksum.None {
+			return s3err("InvalidRequest",
+				"Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+		}
+		p.algorithm, p.sum = a, checksum.New(a)
+		return nil
+	}
+	for _, name := range trailerNames(rq) {
+		if !strings.HasPrefix(name, "x-amz-checksum-") {
+			continue
+		}
+		a, ok := checksum.FromHeader(name)
+		if !ok {
+			return s3err("InvalidRequest", "The value specified in the x-amz-trailer header is not supported")
+		}
+		if err := declare(a); err != nil {
+			return err
+		}
+		p.trailer = true
+	}
+	for name := range header {
+		suffix, ok := strings.CutPrefix(name, "X-Amz-Checksum-")
+		if !ok || suffix == "Type" || suffix == "Mode" || suffix == "Algorithm" {
+			continue
+		}
+		a, ok := checksum.FromHeader(name)
+		if !ok {
+			return notImplementedHeader(strings.ToLower(name))
+		}
+		if err := declare(a); err != nil {
+			return err
+		}
+		value, err := a.Decode(header.Get(name))
+		if err != nil {
+			return s3err("InvalidRequest", "Value for "+a.Header()+" header is invalid.")
+		}
+		p.value = value
+	}
+	return p.checkSDKAlgorithm(header.Get("X-Amz-Sdk-Checksum-Algorithm"))
+}
+
+// checkSDKAlgorithm compares x-amz-sdk-checksum-algorithm, which names the checksum that should be there.
+func (p *payload) checkSDKAlgorithm(name string) error {
+	if name == "" {
+		return nil
+	}
+	a, ok := checksum.ParseAlgorithm(name)
+	switch {
+	case !ok:
+		return s3err("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
+	case p.algorithm == checksum.None:
+		return s3err("InvalidRequest", "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* "+
+			"or x-amz-trailer headers were found.")
+	case a != p.algorithm:
+		return s3err("InvalidRequest", "Value for x-amz-sdk-checksum-algorithm header is invalid.")
+	}
+	return nil
+}
+
+// Read implements io.Reader.
+func (p *payload) Read(b []byte) (int, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	n, err := p.reader.Read(b)
+	if n > 0 {
+		if p.sha != nil {
+			p.sha.Write(b[:n])
+		}
+		if p.sum != nil {
+			p.sum.Write(b[:n])
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		if bad := p.verify(); bad != nil {
+			err = bad
+		}
+	}
+	p.err = err
+	return n, err
+}
+
+// verify checks, at the end, what was declared of the body.
+func (p *payload) verify() error {
+	if p.sha != nil && subtle.ConstantTimeCompare(p.sha.Sum(nil), p.wantSHA) != 1 {
+		return s3err("XAmzContentSHA256Mismatch").with("ClientComputedContentSHA256", hex.EncodeToString(p.wantSHA)).
+			with("S3ComputedContentSHA256", hex.EncodeToString(p.sha.Sum(nil)))
+	}
+	if p.algorithm == checksum.None {
+		return nil
+	}
+	want := p.value
+	if p.trailer {
+		text, _ := p.chunked.Trailer(p.algorithm.Header())
+		var err error
+		if want, err = p.algorithm.Decode(text); err != nil {
+			return s3err("InvalidRequest", "Value for "+p.algorithm.Header()+" trailing header is invalid.")
+		}
+	}
+	if subtle.ConstantTimeCompare(p.sum.Sum(nil), want) != 1 {
+		return s3err("BadDigest", fmt.Sprintf("The %s you specified did not match the calculated checksum.", p.algorithm))
+	}
+	return nil
+}
+
+// contentMD5 returns the Content-MD5 header's digest, nil where there is none.
+func (rq *request) contentMD5() ([]byte, error) {
+	values, ok := rq.r.Header["Content-Md5"]
+	if !ok {
+		return nil, nil
+	}
+	sum, err := base64.StdEncoding.DecodeString(values[0])
+	if err != nil || len(sum) != md5.Size {
+		return nil, s3err("InvalidDigest").with("Content-MD5", values[0])
+	}
+	return sum, nil
+}
+
+// Largest request documents. CompleteMultipartUpload names up to 10,000 parts with a checksum each, DeleteObjects up to
+// 1,000 keys of 1,024 bytes that may be escaped.
+const (
+	maxCompleteBytes = 4 << 20
+	maxDeleteBytes   = 8 << 20
+	maxConfigBytes   = 64 << 10
+)
+
+// readXML reads and verifies a request document.
+func (rq *request) readXML(root string, maxBytes int64, into any) error {
+	p, err := rq.newPayload()
+	if err != nil {
+		return err
+	}
+	want, err := rq.contentMD5()
+	if err != nil {
+		return err
+	}
+	if p.size > maxBytes {
+		return s3err("MaxMessageLengthExceeded").with("MaxMessageLengthBytes", strconv.FormatInt(maxBytes, 10))
+	}
+	sum := md5.New()
+	raw, err := io.ReadAll(io.TeeReader(io.LimitReader(p, maxBytes+1), sum))
+	if err != nil {
+		return err
+	}
+	if want != nil && subtle.ConstantTimeCompare(sum.Sum(nil), want) != 1 {
+		return s3err("BadDigest")
+	}
+	if len(raw) == 0 {
+		return s3err("MissingRequestBodyError")
+	}
+	return parseXML(raw, root, into)
+}

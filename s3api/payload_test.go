@@ -1,0 +1,162 @@
+package s3api_test
+
+import (
+	"bytes"
+	"crypto/md5"
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"hash/crc32"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/plimsoll/plimsoll/backend/checksum"
+)
+
+func escapeKey(key string) string {
+	var b strings.Builder
+	for i := range len(key) {
+		if c := key[i]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~/", c) >= 0 {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func xmlText(s string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(s)) // a buffer takes everything
+	return b.String()
+}
+
+func md5Base64(s string) string {
+	sum := md5.Sum([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func checksumOf(a checksum.Algorithm, s string) string {
+	h := checksum.New(a)
+	h.Write([]byte(s))
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+func TestChecksumHeaders(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	for _, a := range checksum.Algorithms() {
+		t.Run(a.String(), func(t *testing.T) {
+			path := "/photos/" + a.String()
+			sum := checksumOf(a, "hello")
+			put := s.do(call{
+				method: http.MethodPut, path: path, body: "hello", header: map[string]string{a.Header(): sum},
+			}).want(t, 200)
+			if got := put.header.Get(a.Header()); got != sum {
+				t.Errorf("answered %q, want %q", got, sum)
+			}
+			for mode, want := range map[string]string{"": "", "ENABLED": sum} {
+				got := s.do(call{method: http.MethodHead, path: path, header: map[string]string{"x-amz-checksum-mode": mode}})
+				if got.header.Get(a.Header()) != want {
+					t.Errorf("mode %q: %q, want %q", mode, got.header.Get(a.Header()), want)
+				}
+			}
+			ranged := s.do(call{
+				method: http.MethodGet, path: path,
+				header: map[string]string{"x-amz-checksum-mode": "ENABLED", "Range": "bytes=0-1"},
+			}).want(t, 206)
+			if got := ranged.header.Get(a.Header()); got != "" {
+				t.Errorf("a part of the object has the checksum of the whole: %q", got)
+			}
+			s.do(call{
+				method: http.MethodPut, path: path + "x", body: "hallo", header: map[string]string{a.Header(): sum},
+			}).wantError(t, 400, "BadDigest")
+			s.do(call{
+				method: http.MethodPut, path: path + "x", body: "hello", header: map[string]string{a.Header(): "AAAA"},
+			}).wantError(t, 400, "InvalidRequest")
+			s.get(path+"x").wantError(t, 404, "NoSuchKey")
+		})
+	}
+}
+
+func TestDeclaredIntegrity(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	good := checksumOf(checksum.CRC32, "hello")
+	for _, c := range []struct {
+		name   string
+		header map[string]string
+		sha    string
+		status int
+		code   string
+	}{
+		{"Content-MD5", map[string]string{"Content-MD5": md5Base64("hello")}, "", 200, ""},
+		{"wrong Content-MD5", map[string]string{"Content-MD5": md5Base64("hallo")}, "", 400, "BadDigest"},
+		{"short Content-MD5", map[string]string{"Content-MD5": "aGVsbG8="}, "", 400, "InvalidDigest"},
+		{"empty Content-MD5", map[string]string{"Content-MD5": ""}, "", 400, "InvalidDigest"},
+		{"wrong sha256", nil, strings.Repeat("0", 64), 400, "XAmzContentSHA256Mismatch"},
+		{"unsigned", nil, "UNSIGNED-PAYLOAD", 200, ""},
+		{"two checksums", map[string]string{"x-amz-checksum-crc32": good, "x-amz-checksum-sha1": checksumOf(checksum.SHA1, "hello")}, "", 400, "InvalidRequest"},
+		{"algorithm without a checksum", map[string]string{"x-amz-sdk-checksum-algorithm": "CRC32"}, "", 400, "InvalidRequest"},
+		{"algorithm of another checksum", map[string]string{"x-amz-sdk-checksum-algorithm": "SHA1", "x-amz-checksum-crc32": good}, "", 400, "InvalidRequest"},
+		{"unknown checksum", map[string]string{"x-amz-checksum-xxhash64": "AAAA"}, "", 501, "NotImplemented"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := s.do(call{method: http.MethodPut, path: "/photos/k", body: "hello", header: c.header, payload: c.sha})
+			if c.code != "" {
+				a.wantError(t, c.status, c.code)
+				s.get("/photos/k").wantError(t, 404, "NoSuchKey")
+				return
+			}
+			a.want(t, c.status)
+			s.do(call{method: http.MethodDelete, path: "/photos/k"}).want(t, 204)
+		})
+	}
+}
+
+func TestBadDigestTellsBoth(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	a := s.do(call{
+		method: http.MethodPut, path: "/photos/k", body: "hello",
+		header: map[string]string{"Content-MD5": md5Base64("hallo")},
+	})
+	a.wantError(t, 400, "BadDigest")
+	got := decode[struct{ ExpectedDigest, CalculatedDigest string }](t, a)
+	if got.ExpectedDigest != md5Base64("hallo") || got.CalculatedDigest != md5Base64("hello") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The unsigned streaming payload with a trailer is what today's SDKs send by default.
+func TestTrailer(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	body := func(data string, sum uint32) string {
+		raw := []byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}
+		return fmt.Sprintf("%x\r\n%s\r\n0\r\nx-amz-checksum-crc32:%s\r\n\r\n", len(data), data,
+			base64.StdEncoding.EncodeToString(raw))
+	}
+	send := func(key, body string, decoded int) answer {
+		return s.do(call{
+			method: http.MethodPut, path: "/photos/" + key, body: body, payload: "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+			header: map[string]string{
+				"x-amz-decoded-content-length": fmt.Sprint(decoded), "x-amz-trailer": "x-amz-checksum-crc32",
+				"Content-Encoding": "aws-chunked", "x-amz-sdk-checksum-algorithm": "CRC32",
+			},
+		})
+	}
+	sum := crc32.ChecksumIEEE([]byte("hello"))
+	send("good", body("hello", sum), 5).want(t, 200)
+	got := s.get("/photos/good").want(t, 200)
+	if got.body != "hello" || got.header.Get("Content-Encoding") != "" {
+		t.Errorf("%q, Content-Encoding %q", got.body, got.header.Get("Content-Encoding"))
+	}
+	send("bad", body("hello", sum+1), 5).wantError(t, 400, "BadDigest")
+	send("bad", body("hello", sum), 6).wantError(t, 400, "IncompleteBody")
+	send("bad", body("hello", sum), 4).wantError(t, 400, "IncompleteBody")
+	send("bad", "5\r\nhello\r\n0\r\n\r\n", 5).wantError(t, 400, "MalformedTrailerError")
+	send("bad", "zz\r\nhello\r\n0\r\n\r\n", 5).wantError(t, 400, "IncompleteBody")
+	s.get("/photos/bad").wantError(t, 404, "NoSuchKey")
+}

@@ -1,0 +1,209 @@
+package s3api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/s3api/sigv4"
+)
+
+// Config is what a Handler serves, and how.
+type Config struct {
+	Store *backend.Store
+	// AccessKey and SecretKey are the root user's credentials.
+	AccessKey, SecretKey string
+	// Region that requests are signed for.
+	Region string
+	// Domains are the host names under which a bucket's name may stand: bucket.domain. "localhost" is one of them
+	// always.
+	Domains []string
+	// RetryAfter is what a 507 tells the client to wait, unless only reservations are in the way.
+	RetryAfter time.Duration
+	// IdleTimeout ends a request whose body, or whose answer, has not moved for so long.
+	IdleTimeout time.Duration
+	// System answers what lies under SystemPrefix, with the credentials already verified where it asks for them.
+	System http.Handler
+	Log    *slog.Logger
+	// Now is the clock; time.Now where nil.
+	Now func() time.Time
+}
+
+// SystemPrefix is the path under which the server's own API lives. No bucket can have its name.
+const SystemPrefix = "/_plimsoll/"
+
+// Handler serves S3. It is safe for concurrent use.
+type Handler struct {
+	config   Config
+	verifier *sigv4.Verifier
+	domains  []string // longest first, each with a leading dot
+	metrics  *Metrics
+	hostID   string
+	idSeed   uint64
+	idCount  atomic.Uint64
+	owner    owner
+}
+
+// owner is who buckets and objects belong to, as S3 names them.
+type owner struct {
+	id, name string
+	xml      string // both as elements
+}
+
+func newOwner(name string) owner {
+	o := owner{id: canonicalID(name), name: name}
+	var x xmlWriter
+	x.text("ID", o.id)
+	x.text("DisplayName", o.name)
+	o.xml = string(x.bytes())
+	return o
+}
+
+// New returns a handler.
+func New(config Config, metrics *Metrics) *Handler {
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	h := &Handler{config: config, metrics: metrics, domains: sortedDomains(config.Domains)}
+	h.verifier = NewVerifier(config)
+	var seed [32]byte
+	_, _ = rand.Read(seed[:]) // never fails
+	h.hostID = base64.StdEncoding.EncodeToString(seed[8:])
+	for _, b := range seed[:8] {
+		h.idSeed = h.idSeed<<8 | uint64(b)
+	}
+	h.owner = newOwner(config.AccessKey)
+	return h
+}
+
+// NewVerifier returns what verifies the signatures of requests to a server of this configuration.
+func NewVerifier(config Config) *sigv4.Verifier {
+	now := config.Now
+	if now == nil {
+		now = time.Now
+	}
+	return &sigv4.Verifier{
+		Region: config.Region,
+		Secret: func(accessKey string) (string, bool) { return config.SecretKey, accessKey == config.AccessKey },
+		Now:    now,
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	host, virtual := h.bucketOfHost(r.Host)
+	if !virtual && h.config.System != nil && isSystemRequest(r) {
+		h.config.System.ServeHTTP(w, r)
+		return
+	}
+	started := h.config.Now()
+	rq := h.newRequest(w, r)
+	rq.w.set("X-Amz-Request-Id", rq.id)
+	rq.w.set("X-Amz-Id-2", h.hostID)
+	rq.w.set("Server", "Plimsoll")
+	h.metrics.inFlight.Inc()
+	defer h.metrics.inFlight.Dec()
+	defer rq.finish(started)
+	if err := rq.serve(host, virtual); err != nil {
+		rq.fail(err)
+	}
+}
+
+// isSystemRequest reports whether a request is for the server itself. MinIO's health checks are understood where no
+// credentials come with them: "minio" can be a bucket.
+func isSystemRequest(r *http.Request) bool {
+	path := r.URL.Path
+	switch path {
+	case "/minio/health/live", "/minio/health/ready", "/minio/health/cluster":
+		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+		return reads && r.Header.Get("Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature")
+	}
+	return strings.HasPrefix(path, SystemPrefix) || path == strings.TrimSuffix(SystemPrefix, "/")
+}
+
+// serve runs one request up to its answer; an error becomes the answer.
+func (rq *request) serve(host string, virtual bool) error {
+	if err := rq.parseTarget(host, virtual); err != nil {
+		return err
+	}
+	rq.route()
+	if rq.r.Method == http.MethodOptions {
+		return s3err("AccessForbidden")
+	}
+	if err := rq.authenticate(); err != nil {
+		return err
+	}
+	if rq.op.serve == nil {
+		return rq.unserved()
+	}
+	if err := rq.refuseHeaders(); err != nil {
+		return err
+	}
+	return rq.op.serve(rq)
+}
+
+// newRequestID returns 16 upper-case hexadecimal digits, unique in this process and unlikely anywhere else.
+func (h *Handler) newRequestID() string {
+	n := h.idSeed + h.idCount.Add(1)*0x9E3779B97F4A7C15
+	var id [16]byte
+	for i := range id {
+		id[i] = "0123456789ABCDEF"[n>>(60-4*i)&15]
+	}
+	return string(id[:])
+}
+
+// fail answers with an error.
+func (rq *request) fail(err error) {
+	e := rq.toError(err)
+	if isFault(e) {
+		level := slog.LevelError
+		if rq.w.lost || errors.Is(rq.r.Context().Err(), context.Canceled) {
+			level = slog.LevelDebug // the client is gone
+		}
+		rq.handler.config.Log.Log(rq.r.Context(), level, "request failed", "request_id", rq.id,
+			"operation", rq.op.name, "bucket", rq.bucket, "key", rq.key, "error", err)
+	}
+	rq.errorCode = e.Code
+	if rq.w.wroteHeader {
+		// The answer has begun as a success and cannot be completed: the client must see that.
+		panic(http.ErrAbortHandler)
+	}
+	rq.writeError(e)
+}
+
+// finish ends the request, whatever became of it.
+func (rq *request) finish(started time.Time) {
+	recovered := recover()
+	if recovered != nil && recovered != http.ErrAbortHandler { //nolint:errorlint // what panic was given, not an error chain
+		rq.handler.config.Log.Error("panic", "request_id", rq.id, "operation", rq.op.name, "panic", fmt.Sprint(recovered))
+		rq.errorCode = "InternalError"
+		if !rq.w.wroteHeader {
+			rq.writeError(s3err("InternalError"))
+			recovered = nil
+		}
+	}
+	rq.w.endDeadlines()
+	rq.handler.metrics.observe(rq, rq.handler.config.Now().Sub(started))
+	rq.log(started)
+	if recovered != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (rq *request) log(started time.Time) {
+	log := rq.handler.config.Log
+	if !log.Enabled(rq.r.Context(), slog.LevelDebug) {
+		return
+	}
+	log.Debug("request", "request_id", rq.id, "operation", rq.op.name, "method", rq.r.Method, "uri", rq.r.RequestURI,
+		"status", rq.w.status, "code", rq.errorCode, "bytes_in", rq.rawBody.bytes, "bytes_out", rq.w.bytes,
+		"duration", rq.handler.config.Now().Sub(started), "remote", rq.r.RemoteAddr)
+}
