@@ -5,11 +5,15 @@
 // Sizes are bytes, counts are objects; both are int64 and never negative. Decisions are made on exact sums, in 128 bits;
 // figures that are reported or kept saturate instead of wrapping. A sum beyond int64 is refused, never admitted by
 // accident.
+//
+// An object is in three scopes: its bucket, the bucket's owner, and the server. What fits has to fit in all of them.
 package quota
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Limit is what a scope may hold. The zero Limit allows everything.
@@ -30,47 +34,57 @@ func (l Limit) Valid() bool { return l.MaxBytes >= 0 && l.MaxObjects >= 0 }
 type Usage struct {
 	// Bytes is the sum of the sizes of all stored objects.
 	Bytes int64
-	// Objects is how many objects are stored.
+	// Objects is how many objects are stored, every version of each key among them.
 	Objects int64
 	// PartBytes is the sum of the sizes of the parts of unfinished multipart uploads.
 	PartBytes int64
 	// Uploads is how many multipart uploads are unfinished.
 	Uploads int64
+	// Noncurrent is how many of Objects are not the latest version of their key. No limit holds it.
+	Noncurrent int64
+	// Markers is how many delete markers are stored. They are no objects, and no limit holds them.
+	Markers int64
 }
 
 // Delta is what an operation would change. Fields may be negative.
 type Delta struct {
-	Bytes     int64
-	Objects   int64
-	PartBytes int64
-	Uploads   int64
+	Bytes      int64
+	Objects    int64
+	PartBytes  int64
+	Uploads    int64
+	Noncurrent int64
+	Markers    int64
 }
 
 // Add returns the sum of two deltas, saturating.
 func (d Delta) Add(e Delta) Delta {
 	return Delta{
-		Bytes:     add(d.Bytes, e.Bytes),
-		Objects:   add(d.Objects, e.Objects),
-		PartBytes: add(d.PartBytes, e.PartBytes),
-		Uploads:   add(d.Uploads, e.Uploads),
+		Bytes:      add(d.Bytes, e.Bytes),
+		Objects:    add(d.Objects, e.Objects),
+		PartBytes:  add(d.PartBytes, e.PartBytes),
+		Uploads:    add(d.Uploads, e.Uploads),
+		Noncurrent: add(d.Noncurrent, e.Noncurrent),
+		Markers:    add(d.Markers, e.Markers),
 	}
 }
 
 // Negate returns the delta that undoes d.
 func (d Delta) Negate() Delta {
-	return Delta{Bytes: negate(d.Bytes), Objects: negate(d.Objects), PartBytes: negate(d.PartBytes), Uploads: negate(d.Uploads)}
+	return Delta{
+		Bytes:      negate(d.Bytes),
+		Objects:    negate(d.Objects),
+		PartBytes:  negate(d.PartBytes),
+		Uploads:    negate(d.Uploads),
+		Noncurrent: negate(d.Noncurrent),
+		Markers:    negate(d.Markers),
+	}
 }
 
 // Apply returns usage after d. It panics where a figure would become negative: usage is counted exactly, so that is a
 // bug in the caller's accounting and must not be written down.
 func (u Usage) Apply(d Delta) Usage {
-	after := Usage{
-		Bytes:     add(u.Bytes, d.Bytes),
-		Objects:   add(u.Objects, d.Objects),
-		PartBytes: add(u.PartBytes, d.PartBytes),
-		Uploads:   add(u.Uploads, d.Uploads),
-	}
-	if after.Bytes < 0 || after.Objects < 0 || after.PartBytes < 0 || after.Uploads < 0 {
+	after := Usage(Delta(u).Add(d))
+	if min(after.Bytes, after.Objects, after.PartBytes, after.Uploads, after.Noncurrent, after.Markers) < 0 {
 		panic(fmt.Sprintf("quota: usage %+v with delta %+v is negative", u, d))
 	}
 	return after
@@ -82,6 +96,8 @@ type ScopeKind string
 // The kinds of scope.
 const (
 	Bucket ScopeKind = "bucket"
+	// Owner is all buckets of one user, who is charged for them whoever writes.
+	Owner  ScopeKind = "owner"
 	Server ScopeKind = "server"
 	// Disk is the file system under the store. It has no Limit of its own: free space decides.
 	Disk ScopeKind = "disk"
@@ -90,7 +106,7 @@ const (
 // Scope names what a limit applies to. It is comparable, so it serves as a map key.
 type Scope struct {
 	Kind ScopeKind
-	// Name is the bucket's name; empty for the server and the disk.
+	// Name is the bucket's or the user's name; empty for the server and the disk.
 	Name string
 }
 
@@ -100,11 +116,27 @@ var ServerScope = Scope{Kind: Server}
 // BucketScope returns the scope of one bucket.
 func BucketScope(name string) Scope { return Scope{Kind: Bucket, Name: name} }
 
-// String returns the scope as a sentence begins with it: `Bucket "photos"`, `The server`.
+// OwnerScope returns the scope of all buckets of one user.
+func OwnerScope(user string) Scope { return Scope{Kind: Owner, Name: user} }
+
+// CompareScopes orders scopes from the widest on, as they are listed: the server, the owners by name, the buckets by
+// name.
+func CompareScopes(a, b Scope) int {
+	if a.Kind == b.Kind {
+		return cmp.Compare(a.Name, b.Name)
+	}
+	return cmp.Compare(a.rank(), b.rank())
+}
+
+func (s Scope) rank() int { return slices.Index([]ScopeKind{Disk, Server, Owner, Bucket}, s.Kind) }
+
+// String returns the scope as a sentence begins with it: `Bucket "photos"`, `User "alice"`, `The server`.
 func (s Scope) String() string {
 	switch s.Kind {
 	case Bucket:
 		return fmt.Sprintf("Bucket %q", s.Name)
+	case Owner:
+		return fmt.Sprintf("User %q", s.Name)
 	case Server:
 		return "The server"
 	case Disk:
@@ -142,7 +174,9 @@ const (
 	// limit has left the scope over it.
 	Put Kind = iota
 	// Part is UploadPart and UploadPartCopy: the upload must still fit if it were completed now, and the unfinished
-	// parts of a bucket together must fit its limit. The server scope counts unfinished parts in full.
+	// parts of a bucket together must fit its limit. An owner's parts follow the rule of a bucket's: a limit that lets
+	// an object in lets its parts in, so that an owner never has to have room for both. The server scope counts
+	// unfinished parts in full.
 	Part
 	// Complete is CompleteMultipartUpload, the last word: usage after it is within the limit, without exception.
 	Complete

@@ -3,10 +3,15 @@ package quota
 import (
 	"errors"
 	"math"
+	"reflect"
+	"slices"
 	"testing"
 )
 
-var photos = BucketScope("photos")
+var (
+	photos = BucketScope("photos")
+	alice  = OwnerScope("alice")
+)
 
 // rule is one sentence of the charging rules, and the case that shows it. A nil refusal means admitted.
 type rule struct {
@@ -116,6 +121,17 @@ func TestPut(t *testing.T) {
 			refusal: &ExceededError{Resource: Bytes, Total: 100, Used: 90, Requested: 11},
 		},
 		{
+			name:    "parts of unfinished uploads do not count for an owner",
+			account: Account{Scope: alice, Limit: maxBytes(100), Usage: Usage{Bytes: 60, PartBytes: 100}},
+			op:      put(40, 1),
+		},
+		{
+			name:    "an owner's refusal names the owner",
+			account: Account{Scope: alice, Limit: maxBytes(100), Usage: Usage{Bytes: 60}},
+			op:      put(41, 1),
+			refusal: &ExceededError{Scope: alice, Resource: Bytes, Total: 100, Used: 60, Requested: 41},
+		},
+		{
 			name:    "on the server too exactly reaching the limit is allowed",
 			account: Account{Scope: ServerScope, Limit: maxBytes(100), Usage: Usage{Bytes: 60, PartBytes: 30}},
 			op:      put(10, 1),
@@ -180,6 +196,22 @@ func TestPart(t *testing.T) {
 			op:      part(1, Delta{Bytes: 1}),
 		},
 		{
+			name:    "all unfinished parts of an owner together may reach their limit, whatever is stored",
+			account: Account{Scope: alice, Limit: maxBytes(100), Usage: Usage{Bytes: 90, PartBytes: 90}},
+			op:      part(10, Delta{Bytes: 10, Objects: 1}),
+		},
+		{
+			name:    "all unfinished parts of an owner together may not pass their limit",
+			account: Account{Scope: alice, Limit: maxBytes(100), Usage: Usage{PartBytes: 90}},
+			op:      part(11, Delta{Bytes: 11, Objects: 1}),
+			refusal: &ExceededError{Resource: Bytes, Total: 100, Used: 90, Requested: 11},
+		},
+		{
+			name:    "an owner is credited the object that the upload would overwrite",
+			account: Account{Scope: alice, Limit: maxBytes(100), Usage: Usage{Bytes: 100, Objects: 1}},
+			op:      part(50, Delta{Bytes: 0}),
+		},
+		{
 			name:    "the server counts the part itself in full: exactly is allowed",
 			account: Account{Scope: ServerScope, Limit: maxBytes(100), Usage: Usage{Bytes: 60, PartBytes: 30}},
 			op:      part(10, Delta{Bytes: 40, Objects: 1}),
@@ -232,6 +264,12 @@ func TestComplete(t *testing.T) {
 			name:    "shrinking to within the limit is admitted",
 			account: Account{Scope: photos, Limit: maxBytes(100), Usage: Usage{Bytes: 300, Objects: 1, PartBytes: 100}},
 			op:      complete(100-300, 0, 100),
+		},
+		{
+			name:    "an owner may not pass their limit",
+			account: Account{Scope: alice, Limit: maxBytes(100), Usage: Usage{Bytes: 41, Objects: 1, PartBytes: 60}},
+			op:      complete(60, 1, 60),
+			refusal: &ExceededError{Resource: Bytes, Total: 100, Used: 41, Requested: 60},
 		},
 		{
 			name:    "on the server the bytes only move, so a full server can complete",
@@ -353,11 +391,71 @@ func TestAvailable(t *testing.T) {
 	}
 }
 
+// deltas returns, by the name of each figure, the delta that changes it alone.
+func deltas(by int64) map[string]Delta {
+	all := make(map[string]Delta)
+	for i := range reflect.TypeFor[Delta]().NumField() {
+		var d Delta
+		reflect.ValueOf(&d).Elem().Field(i).SetInt(by)
+		all[reflect.TypeFor[Delta]().Field(i).Name] = d
+	}
+	return all
+}
+
 func TestUsageBelowZeroIsABug(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("usage below zero was written down")
+	for name, d := range deltas(-6) {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("usage below zero was written down")
+				}
+			}()
+			Usage{Bytes: 5, Objects: 5, PartBytes: 5, Uploads: 5, Noncurrent: 5, Markers: 5}.Apply(d)
+		})
+	}
+}
+
+// TestEveryFigureAddsUp holds the sums to all figures, also those that no limit holds.
+func TestEveryFigureAddsUp(t *testing.T) {
+	for name, d := range deltas(5) {
+		if got, want := d.Add(d), deltas(10)[name]; got != want {
+			t.Errorf("%s: twice %+v is %+v", name, d, got)
 		}
-	}()
-	Usage{Bytes: 5}.Apply(Delta{Bytes: -6})
+		if got, want := d.Negate(), deltas(-5)[name]; got != want {
+			t.Errorf("%s: less %+v is %+v", name, d, got)
+		}
+		if got := (Usage{}).Apply(d); got != Usage(d) {
+			t.Errorf("%s: nothing and %+v is %+v", name, d, got)
+		}
+	}
+}
+
+func TestScopesAreListedFromTheWidestOn(t *testing.T) {
+	want := []Scope{ServerScope, OwnerScope("a"), OwnerScope("z"), BucketScope("a"), BucketScope("b")}
+	got := []Scope{want[4], want[2], want[3], want[0], want[1]}
+	if slices.SortFunc(got, CompareScopes); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestScopesInWords(t *testing.T) {
+	for scope, want := range map[Scope]string{
+		photos: `Bucket "photos"`, alice: `User "alice"`, ServerScope: "The server", {Kind: Disk}: "The disk",
+	} {
+		if got := scope.String(); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}
+
+func TestNoLimitHoldsMarkersAndNoncurrentVersions(t *testing.T) {
+	a := Account{
+		Scope: photos, Limit: Limit{MaxBytes: 10, MaxObjects: 3}, Usage: Usage{Objects: 2, Noncurrent: 1, Markers: 1 << 40},
+	}
+	for _, kind := range []Kind{Put, Part, Complete} {
+		d := Delta{Objects: 1, Noncurrent: 1 << 40, Markers: 1 << 40}
+		if err := Admit(a, Operation{Kind: kind, Delta: d, Completed: d}); err != nil {
+			t.Errorf("kind %d: %v", kind, err)
+		}
+	}
 }

@@ -7,7 +7,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// harbour is two buckets on a server, as the rows of a store describe them. Usage is counted from the rows; only what
+// harbour is three buckets of two owners on a server, as the rows of a store describe them. Usage is counted from the rows; only what
 // Admit lets through changes them.
 type harbour struct {
 	t       *rapid.T
@@ -16,18 +16,29 @@ type harbour struct {
 	uploads map[[2]string]map[int]int64
 }
 
-var buckets = []string{"a", "b"}
+var (
+	buckets = []string{"a", "b", "c"}
+	owners  = map[string]string{"a": "ada", "b": "ada", "c": "bob"}
+	scopes  = []Scope{
+		BucketScope("a"), BucketScope("b"), BucketScope("c"), OwnerScope("ada"), OwnerScope("bob"), ServerScope,
+	}
+)
+
+// covers reports whether a scope holds what is in a bucket.
+func covers(scope Scope, bucket string) bool {
+	return scope == ServerScope || scope == BucketScope(bucket) || scope == OwnerScope(owners[bucket])
+}
 
 func (h *harbour) counted(scope Scope) (bytes, objects, parts *big.Int) {
 	bytes, objects, parts = new(big.Int), new(big.Int), new(big.Int)
 	for at, size := range h.objects {
-		if scope == ServerScope || scope.Name == at[0] {
+		if covers(scope, at[0]) {
 			bytes.Add(bytes, big.NewInt(size))
 			objects.Add(objects, big.NewInt(1))
 		}
 	}
 	for at, upload := range h.uploads {
-		if scope == ServerScope || scope.Name == at[0] {
+		if covers(scope, at[0]) {
 			for _, size := range upload {
 				parts.Add(parts, big.NewInt(size))
 			}
@@ -44,9 +55,9 @@ func (h *harbour) account(scope Scope) Account {
 	}
 }
 
-// try does op, and the change of the rows that it stands for, if both scopes admit it.
+// try does op, and the change of the rows that it stands for, if all of its scopes admit it.
 func (h *harbour) try(bucket string, op Operation, change func()) {
-	for _, scope := range []Scope{BucketScope(bucket), ServerScope} {
+	for _, scope := range []Scope{BucketScope(bucket), OwnerScope(owners[bucket]), ServerScope} {
 		bytes, _, parts := h.counted(scope)
 		if !bytes.Add(bytes, big.NewInt(op.Delta.Bytes)).IsInt64() || !parts.Add(parts, big.NewInt(op.Delta.PartBytes)).IsInt64() {
 			return // usage itself would leave int64: a store refuses that before it asks about limits
@@ -138,7 +149,7 @@ func (h *harbour) abort(*rapid.T) {
 }
 
 func (h *harbour) setLimit(*rapid.T) {
-	scope := rapid.SampledFrom([]Scope{BucketScope("a"), BucketScope("b"), ServerScope}).Draw(h.t, "scope")
+	scope := rapid.SampledFrom(scopes).Draw(h.t, "scope")
 	h.limits[scope] = Limit{MaxBytes: figure().Draw(h.t, "max bytes"), MaxObjects: rapid.Int64Range(0, 4).Draw(h.t, "max objects")}
 }
 
@@ -152,8 +163,8 @@ func (h *harbour) limited() map[string][2]*big.Int {
 			if scope == ServerScope {
 				figures["server bytes"] = [2]*big.Int{bytes.Add(bytes, parts), most}
 			} else {
-				figures[scope.Name+" bytes"] = [2]*big.Int{bytes, most}
-				figures[scope.Name+" parts"] = [2]*big.Int{parts, most}
+				figures[scope.String()+" bytes"] = [2]*big.Int{bytes, most}
+				figures[scope.String()+" parts"] = [2]*big.Int{parts, most}
 			}
 		}
 		if limit.MaxObjects > 0 {

@@ -1,54 +1,77 @@
 package bolt
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 )
 
-// account is a scope in memory. One whose rows are corrupt has err and refuses what would change it; the rest of the
-// repository goes on.
+// account is a scope in memory, and the row of a bucket: what most mutations ask of it costs no look into a table. One
+// whose rows are corrupt has err and refuses what would change it; the rest of the repository goes on.
 type account struct {
-	limit quota.Limit
-	usage quota.Usage
-	err   error
+	limit  quota.Limit
+	usage  quota.Usage
+	bucket meta.Bucket // of a bucket
+	owned  int         // of an owner: how many buckets they have
+	err    error
 }
 
 func (a account) public(scope quota.Scope) quota.Account {
 	return quota.Account{Scope: scope, Limit: a.limit, Usage: a.usage}
 }
 
-// ledger holds the server's account and those of all buckets.
+// ledger holds the server's account, those of all buckets, and those of all owners.
 type ledger map[quota.Scope]account
 
-func loadLedger(tx *bbolt.Tx) (ledger, error) {
-	l := ledger{quota.ServerScope: loadAccount(tx, quota.ServerScope)}
-	err := tx.Bucket(tableBuckets).ForEach(func(name, _ []byte) error {
+func loadLedger(s snapshot) (ledger, error) {
+	l := ledger{quota.ServerScope: loadAccount(s, quota.ServerScope)}
+	for _, table := range [][]byte{tableLimits, tableUsage} {
+		for _, key := range keysUnder(s.table(table), []byte{ownerKey}) {
+			if scope, err := parseScopeKey(key); err == nil { // else only a walk tells of the row
+				l[scope] = loadAccount(s, scope)
+			}
+		}
+	}
+	err := s.table(tableBuckets).ForEach(func(name, value []byte) error {
 		scope := quota.BucketScope(string(name))
-		l[scope] = loadAccount(tx, scope)
+		a := loadAccount(s, scope)
+		if bucket, err := decodeBucket(name, value); err != nil {
+			a.err = errors.Join(err, a.err)
+		} else {
+			a.bucket = bucket
+			l.own(s, quota.OwnerScope(bucket.Owner))
+		}
+		l[scope] = a
 		return nil
 	})
 	return l, err
 }
 
-// loadAccount reads a scope's rows. A new server has none; a bucket always has a usage row.
-func loadAccount(tx *bbolt.Tx, scope quota.Scope) account {
+// own counts a bucket of an owner.
+func (l ledger) own(s snapshot, owner quota.Scope) {
+	a, exists := l[owner]
+	if !exists {
+		a = loadAccount(s, owner)
+	}
+	a.owned++
+	l[owner] = a
+}
+
+// loadAccount reads a scope's limit and usage. A new server has none; a bucket or an owner always has a usage row.
+func loadAccount(s snapshot, scope quota.Scope) account {
 	var (
 		a         account
 		err       error
 		limitErr  error
 		key       = scopeKey(scope)
-		limitRow  = tx.Bucket(tableLimits).Get(key)
-		usageRow  = tx.Bucket(tableUsage).Get(key)
-		mustExist = scope.Kind == quota.Bucket
+		limitRow  = s.table(tableLimits).Get(key)
+		usageRow  = s.table(tableUsage).Get(key)
+		mustExist = scope.Kind != quota.Server
 	)
 	if limitRow != nil {
 		a.limit, limitErr = decodeLimit(key, limitRow)
@@ -63,7 +86,7 @@ func loadAccount(tx *bbolt.Tx, scope quota.Scope) account {
 	return a
 }
 
-// Accounts returns every scope: the server first, then the buckets by name.
+// Accounts returns every scope in the order of quota.CompareScopes.
 func (r *Repository) Accounts(ctx context.Context) ([]quota.Account, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -82,10 +105,30 @@ func (r *Repository) Accounts(ctx context.Context) ([]quota.Account, error) {
 		}
 		accounts = append(accounts, a.public(scope))
 	}
-	slices.SortFunc(accounts, func(a, b quota.Account) int {
-		return cmp.Compare(a.Scope.Name, b.Scope.Name) // the server has no name
-	})
+	slices.SortFunc(accounts, func(a, b quota.Account) int { return quota.CompareScopes(a.Scope, b.Scope) })
 	return accounts, nil
+}
+
+// Bucket returns a bucket's row.
+func (r *Repository) Bucket(ctx context.Context, name meta.BucketName) (meta.Bucket, error) {
+	if err := ctx.Err(); err != nil {
+		return meta.Bucket{}, err
+	}
+	r.dbMu.RLock()
+	defer r.dbMu.RUnlock()
+	if r.db == nil {
+		return meta.Bucket{}, r.unusable
+	}
+	r.ledgerMu.RLock()
+	defer r.ledgerMu.RUnlock()
+	a, exists := r.ledger[quota.BucketScope(string(name))]
+	switch {
+	case !exists:
+		return meta.Bucket{}, meta.ErrNoSuchBucket
+	case a.bucket.Name == "":
+		return meta.Bucket{}, a.err // the row could not be read
+	}
+	return a.bucket, nil
 }
 
 // entry is an account as a batch has changed it so far.
@@ -105,24 +148,34 @@ func (b *batch) account(scope quota.Scope) (account, bool) {
 	return a, exists
 }
 
-func (b *batch) bucketExists(name meta.BucketName) bool {
-	_, exists := b.account(quota.BucketScope(string(name)))
-	return exists
+// bucket returns the row of a bucket that can be changed, or meta.ErrNoSuchBucket.
+func (b *batch) bucket(name meta.BucketName) (meta.Bucket, error) {
+	a, exists := b.account(quota.BucketScope(string(name)))
+	if !exists {
+		return meta.Bucket{}, meta.ErrNoSuchBucket
+	}
+	return a.bucket, a.err
 }
 
-// bill is what a mutation will have made of the bucket's and the server's account, once it is paid.
-type bill [2]struct {
+// bill is what a mutation will have made of the accounts of the bucket, its owner and the server, once it is paid.
+type bill [3]struct {
 	scope quota.Scope
 	after account
 }
 
-// charge computes what delta makes of a bucket's and the server's account. It changes nothing.
-func (b *batch) charge(bucket meta.BucketName, delta quota.Delta) (bill, error) {
+// charge computes what delta makes of the accounts of a bucket, its owner and the server. It changes nothing.
+func (b *batch) charge(name meta.BucketName, delta quota.Delta) (bill, error) {
+	bucket, err := b.bucket(name)
+	if err != nil {
+		return bill{}, err
+	}
 	var bl bill
-	for i, scope := range [2]quota.Scope{quota.BucketScope(string(bucket)), quota.ServerScope} {
+	for i, scope := range [len(bl)]quota.Scope{
+		quota.BucketScope(string(name)), quota.OwnerScope(bucket.Owner), quota.ServerScope,
+	} {
 		a, exists := b.account(scope)
 		if !exists {
-			return bill{}, meta.ErrNoSuchBucket
+			return bill{}, fmt.Errorf("%w: %s has no account", meta.ErrCorrupt, scope)
 		}
 		if a.err != nil {
 			return bill{}, a.err
@@ -152,7 +205,7 @@ func (b *batch) admit(bucket meta.BucketName, op quota.Operation) (bill, error) 
 	return bl, nil
 }
 
-// pay makes the bill's figures those of the batch, and returns them as a Result tells them: the server first.
+// pay makes the bill's figures those of the batch, and returns them as a Result tells them: the bucket last.
 func (b *batch) pay(bl bill) []quota.Account {
 	accounts := make([]quota.Account, len(bl))
 	for i, line := range bl {
@@ -176,7 +229,12 @@ func (b *batch) writeUsage() {
 // credit would be wrong: both are refused here, the first because the rows contradict each other.
 func apply(u quota.Usage, d quota.Delta) (quota.Usage, error) {
 	for _, f := range [][2]int64{
-		{u.Bytes, d.Bytes}, {u.Objects, d.Objects}, {u.PartBytes, d.PartBytes}, {u.Uploads, d.Uploads},
+		{u.Bytes, d.Bytes},
+		{u.Objects, d.Objects},
+		{u.PartBytes, d.PartBytes},
+		{u.Uploads, d.Uploads},
+		{u.Noncurrent, d.Noncurrent},
+		{u.Markers, d.Markers},
 	} {
 		if f[1] > 0 && f[0] > math.MaxInt64-f[1] {
 			return u, invalid("usage beyond the range of int64")

@@ -31,7 +31,7 @@ func (r *references) create(segments []meta.Segment) error {
 			(s.Place == 0 && r.batch.garbage.Get(s.Blob[:]) != nil) {
 			return invalid("blob %x is not new", s.Blob)
 		}
-		r.note(s.Blob, &referenceChange{after: blobRow{size: s.Size, references: 1, place: s.Place}})
+		r.note(s.Blob, &referenceChange{after: blobRow{size: s.StoredSize(), references: 1, place: s.Place}})
 	}
 	return nil
 }
@@ -46,8 +46,8 @@ func (r *references) share(segments []meta.Segment) error {
 		if c == nil {
 			return meta.ErrStale
 		}
-		if c.after.size != s.Size {
-			return invalid("blob %x of %d bytes in a segment of %d", s.Blob, c.after.size, s.Size)
+		if c.after.size != s.StoredSize() {
+			return invalid("blob %x of %d bytes in a segment of %d", s.Blob, c.after.size, s.StoredSize())
 		}
 		c.after.references++
 	}
@@ -145,6 +145,26 @@ func (b *batch) forgetGarbage(m meta.ForgetGarbage) (meta.Result, error) {
 		if b.garbage.Get(id[:]) != nil {
 			b.delete(b.garbage, id[:])
 		}
+	}
+	return meta.Result{}, nil
+}
+
+func (b *batch) restoreBlobs(m meta.RestoreBlobs) (meta.Result, error) {
+	for _, row := range m.Rows {
+		if row.References < 0 || row.Size < 0 {
+			return meta.Result{}, invalid("blob %x of %d bytes with %d references", row.Blob, row.Size, row.References)
+		}
+	}
+	for _, row := range m.Rows {
+		if b.garbage.Get(row.Blob[:]) != nil {
+			b.delete(b.garbage, row.Blob[:])
+		}
+		if row.References == 0 {
+			b.delete(b.blobs, row.Blob[:])
+			continue
+		}
+		restored := blobRow{size: row.Size, references: row.References, place: row.Place}
+		b.put(b.blobs, row.Blob[:], encodeBlob(row.Blob[:], restored))
 	}
 	return meta.Result{}, nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/checksum"
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/backend/meta/bolt/journal"
 	"github.com/plimsoll/plimsoll/backend/meta/metatest"
 	"github.com/plimsoll/plimsoll/quota"
 )
@@ -35,9 +36,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestConformance(t *testing.T) {
-	metatest.Run(t, func(t testing.TB, dir string) meta.Repository {
-		return open(t, filepath.Join(dir, "meta.db"), Options{})
-	})
+	for name, options := range map[string]Options{"": {}, "tiny journal": tiny(Options{})} {
+		t.Run(name, func(t *testing.T) {
+			metatest.Run(t, func(t testing.TB, dir string) meta.Repository {
+				return open(t, filepath.Join(dir, "meta.db"), options)
+			})
+		})
+	}
 }
 
 func open(t testing.TB, path string, options Options) *Repository {
@@ -234,10 +239,38 @@ func populate(t testing.TB, r *Repository) {
 		meta.PutObject{Bucket: "b", Key: "copy", Object: o.Object, Shared: true},
 		meta.SetLimit{Scope: quota.BucketScope("b"), Limit: quota.Limit{MaxBytes: 1000, MaxObjects: 100}},
 		meta.SetLimit{Scope: quota.ServerScope, Limit: quota.Limit{MaxBytes: 1 << 40}},
+		meta.SetLimit{Scope: quota.OwnerScope("ada"), Limit: quota.Limit{MaxBytes: 1 << 30}},
+		meta.SetLimit{Scope: quota.OwnerScope("eve"), Limit: quota.Limit{MaxObjects: 7}}, // who has no bucket
 		meta.CreateUpload{Upload: u},
 		meta.PutPart{Bucket: "b", Key: u.Key, Upload: u.ID, Part: meta.Part{
 			Number: 3, Size: 30, ETag: "e", Modified: now, Segments: []meta.Segment{{Blob: blob(3), Size: 30}},
 		}})
+	populateVersions(t, r)
+}
+
+// populateVersions makes a bucket whose keys have versions of every kind.
+func populateVersions(t testing.TB, r *Repository) {
+	r.clock.random = func(b []byte) { copy(b, "repeated") }
+	version := func(key string, n int) meta.PutObject {
+		m := put(key, n, int64(n))
+		m.Bucket = "v"
+		m.Object.Settings = meta.Settings{
+			Tags: []meta.Tag{{Key: "z", Value: "1"}, {Key: "a"}}, LegalHold: meta.LegalHoldOff,
+			Retention: meta.Retention{Mode: meta.RetentionGovernance, Until: now}, ACL: []byte("acl"), Encryption: []byte("key"),
+		}
+		m.Object.Segments[0].Stored = int64(n) + 16
+		return m
+	}
+	remove := func(key meta.Key) meta.DeleteObject {
+		return meta.DeleteObject{Bucket: "v", Key: key, Now: now, Owner: "bob"}
+	}
+	enable := meta.SetVersioning{Bucket: "v", Versioning: meta.VersioningEnabled}
+	must(t, r, createBucket("v"), version("k", 20), version("oldest\x00", 21), enable,
+		version("k", 22), version("oldest\x00", 23), remove("gone"), remove("k"),
+		meta.SetVersioning{Bucket: "v", Versioning: meta.VersioningSuspended}, version("null", 24), remove("k"),
+		enable, version("null", 25), meta.SetObjectLock{Bucket: "v"},
+		meta.PutBucketConfig{Bucket: "v", Kind: "policy", Value: []byte("{}")},
+		meta.PutRecord{Kind: "user", Name: "ada", Value: []byte("secret")})
 }
 
 // TestFlippedBit flips single bits of every row, and finds each of them in a walk and in the read that meets the row.
@@ -297,6 +330,16 @@ func readAll(r *Repository) error {
 	_, _, e = r.Parts(background, "b", "up\x00", "01J", 0, 10)
 	err = errors.Join(err, e)
 	_, e = r.Garbage(background, meta.BlobID{}, 10)
+	err = errors.Join(err, e)
+	_, e = r.ListVersions(background, meta.ListVersionsRequest{Bucket: "v", Limit: 100})
+	err = errors.Join(err, e)
+	_, e = r.StatVersion(background, "v", "k", meta.NullVersion)
+	if !errors.As(e, new(*meta.DeleteMarkerError)) {
+		err = errors.Join(err, e)
+	}
+	_, e = r.BucketConfigs(background, "v")
+	err = errors.Join(err, e)
+	_, e = r.Records(background, "user", "", 10)
 	return errors.Join(err, e)
 }
 
@@ -304,17 +347,17 @@ func readAll(r *Repository) error {
 func TestFlippedHead(t *testing.T) {
 	o := put("k", 1, 10).Object
 	key := objectKey("b", "k")
-	row := encodeObject(key, &o)
-	head := len(row) - 4 - (7 + 1) - (1 + segmentMinBytes) - 1 // up to and with its checksum
+	row := encodeVersion(tableObjects, key, &version{identity: identity{at: position{1}}, object: o})
+	head := len(row) - 4 - 5 - (8 + 1) - (1 + segmentMinBytes) - 1 // up to and with its checksum
 	for bit := range head * 8 {
-		if _, err := decodeObjectHead(key, flipped(row, bit)); !errors.Is(err, meta.ErrCorrupt) {
+		if _, _, err := decodeHead(tableObjects, key, flipped(row, bit)); !errors.Is(err, meta.ErrCorrupt) {
 			t.Errorf("bit %d: %v", bit, err)
 		}
 	}
-	if _, err := decodeObjectHead(key, row[:head]); err != nil {
+	if _, _, err := decodeHead(tableObjects, key, row[:head]); err != nil {
 		t.Errorf("a head alone: %v", err)
 	}
-	if _, err := decodeObjectHead(objectKey("b", "l"), row); !errors.Is(err, meta.ErrCorrupt) {
+	if _, _, err := decodeHead(tableObjects, objectKey("b", "l"), row); !errors.Is(err, meta.ErrCorrupt) {
 		t.Errorf("a row under another key: %v", err)
 	}
 }
@@ -344,40 +387,61 @@ func TestCorruptAccount(t *testing.T) {
 	}
 }
 
-// TestFormatFixture opens a file of each released format. Run with -update to write that of the present format, before
-// it is released and never after.
+// TestFormatFixture opens files of each released format: a database, and a journal with rows that it does not have. Run
+// with -update to write those of the present format, before it is released and never after.
 func TestFormatFixture(t *testing.T) {
-	fixture := filepath.Join("testdata", fmt.Sprintf("format-%d.db", formatVersion))
+	fixture := filepath.Join("testdata", fmt.Sprintf("format-%d", formatVersion))
 	if *update {
-		if err := os.RemoveAll(fixture); err != nil {
-			t.Fatal(err)
-		}
-		// bbolt grows a file in steps of its map; a fixture is cut to the pages that are in use.
-		r := open(t, filepath.Join(t.TempDir(), "meta.db"), Options{})
-		populate(t, r)
-		err := r.db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(fixture, 0o644) })
-		if err := errors.Join(err, r.Close()); err != nil {
+		if err := writeFixture(t, fixture); err != nil {
 			t.Fatal(err)
 		}
 	}
-	content, err := os.ReadFile(fixture)
-	if err != nil {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(fixture)); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "meta.db")
-	if err := os.WriteFile(path, content, fileMode); err != nil {
-		t.Fatal(err)
-	}
-	r := open(t, path, Options{})
+	r := open(t, filepath.Join(dir, "meta.db"), Options{})
 	defer r.Close()
+	if r.layers.Load()[0].version != 1 {
+		t.Error("the journal was not replayed")
+	}
 	metatest.Recount(t, r)
 	want := fresh(t, Options{})
 	populate(t, want)
+	must(t, want, journaled()...)
 	if got, want := allRows(t, r), allRows(t, want); !reflect.DeepEqual(got, want) {
 		t.Errorf("the fixture holds\n%+v, want\n%+v", got, want)
 	}
 	must(t, r, put("new", 100, 1), meta.DeleteObject{Bucket: "b", Key: "copy"})
 	metatest.Recount(t, r)
+}
+
+// journaled is what the fixture has in its journal.
+func journaled() []meta.Mutation {
+	return []meta.Mutation{put("journaled", 101, 7), meta.DeleteObject{Bucket: "b", Key: "other"}}
+}
+
+func writeFixture(t *testing.T, dir string) error {
+	r := open(t, filepath.Join(t.TempDir(), "meta.db"), Options{journalBytes: 8 << 10})
+	defer r.Close()
+	populate(t, r)
+	err := errors.Join(r.flushAll(), os.RemoveAll(dir), os.MkdirAll(dir, 0o755))
+	if err != nil {
+		return err
+	}
+	must(t, r, journaled()...)
+	path := filepath.Join(dir, "meta.db")
+	for number := range 2 {
+		content, err := os.ReadFile(journal.Path(r.path, number))
+		if err == nil {
+			err = os.WriteFile(journal.Path(path, number), content, 0o644)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	// bbolt grows a file in steps of its map; a fixture is cut to the pages that are in use.
+	return r.db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(path, 0o644) })
 }
 
 func allRows(t *testing.T, r *Repository) (rows []meta.Row) {

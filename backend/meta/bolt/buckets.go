@@ -2,8 +2,7 @@ package bolt
 
 import (
 	"bytes"
-
-	"go.etcd.io/bbolt"
+	"time"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
@@ -13,29 +12,54 @@ func (b *batch) createBucket(m meta.CreateBucket) (meta.Result, error) {
 	if err := validateBucketName(m.Bucket.Name); err != nil {
 		return meta.Result{}, err
 	}
+	if err := validateOwner(m.Bucket.Owner); err != nil {
+		return meta.Result{}, err
+	}
 	if !m.Limit.Valid() {
 		return meta.Result{}, invalid("limit %+v", m.Limit)
 	}
-	if b.bucketExists(m.Bucket.Name) {
+	scope, owner := quota.BucketScope(string(m.Bucket.Name)), quota.OwnerScope(m.Bucket.Owner)
+	if _, exists := b.account(scope); exists {
 		return meta.Result{}, meta.ErrBucketExists
 	}
-	key := []byte(m.Bucket.Name)
-	b.put(b.buckets, key, encodeBucket(key, m.Bucket))
-	scope := quota.BucketScope(string(m.Bucket.Name))
+	if m.Bucket.Versioning > meta.VersioningSuspended {
+		return meta.Result{}, invalid("versioning %d", m.Bucket.Versioning)
+	}
+	if m.Bucket.ObjectLock && m.Bucket.Versioning != meta.VersioningEnabled {
+		return meta.Result{}, meta.ErrLockNeedsVersioning
+	}
+	for _, c := range m.Configs {
+		if err := validateKind(string(c.Kind)); err != nil {
+			return meta.Result{}, err
+		}
+	}
+	o, _ := b.account(owner)
+	if o.err != nil {
+		return meta.Result{}, o.err
+	}
+	b.writeBucket(m.Bucket)
+	for _, c := range m.Configs {
+		b.writeConfig(m.Bucket.Name, c)
+	}
 	b.writeLimit(scope, m.Limit)
-	a := account{limit: m.Limit}
+	a := account{limit: m.Limit, bucket: storedAs(m.Bucket)}
 	b.entries[scope] = entry{account: a, unwritten: true}
-	return meta.Result{Accounts: []quota.Account{a.public(scope)}}, nil
+	o.owned++
+	b.entries[owner] = entry{account: o, unwritten: true}
+	return meta.Result{Accounts: []quota.Account{o.public(owner), a.public(scope)}}, nil
 }
 
 func (b *batch) deleteBucket(m meta.DeleteBucket) (meta.Result, error) {
 	scope := quota.BucketScope(string(m.Bucket))
-	if !b.bucketExists(m.Bucket) {
-		return meta.Result{}, meta.ErrNoSuchBucket
+	bucket, err := b.bucket(m.Bucket)
+	if err != nil {
+		return meta.Result{}, err
 	}
 	prefix := bucketPrefix(m.Bucket)
-	if key, _ := b.objects.Cursor().Seek(prefix); bytes.HasPrefix(key, prefix) {
-		return meta.Result{}, meta.ErrBucketNotEmpty
+	for _, table := range []table{b.objects, b.versions} {
+		if key, _ := table.Cursor().Seek(prefix); bytes.HasPrefix(key, prefix) {
+			return meta.Result{}, meta.ErrBucketNotEmpty
+		}
 	}
 	refs, delta := b.references(), quota.Delta{}
 	partKeys, err := b.dropParts(prefix, refs, &delta)
@@ -54,13 +78,82 @@ func (b *batch) deleteBucket(m meta.DeleteBucket) (meta.Result, error) {
 	for _, k := range uploadKeys {
 		b.delete(b.uploads, k)
 	}
-	key := scopeKey(scope)
+	for _, k := range keysUnder(b.configs, prefix) {
+		b.delete(b.configs, k)
+	}
 	b.delete(b.buckets, []byte(m.Bucket))
+	accounts := b.pay(bl)
+	accounts = accounts[:len(accounts)-1]
+	b.removeAccount(scope)
+	removed := []quota.Scope{scope}
+	owner := quota.OwnerScope(bucket.Owner)
+	o := b.entries[owner]
+	o.owned--
+	b.entries[owner] = o
+	if o.owned == 0 && o.limit.Unlimited() {
+		accounts = accounts[:len(accounts)-1]
+		b.removeAccount(owner)
+		removed = append(removed, owner)
+	}
+	return meta.Result{Garbage: refs.write(), Accounts: accounts, RemovedScopes: removed}, nil
+}
+
+// removeAccount removes a scope with its limit and its usage.
+func (b *batch) removeAccount(scope quota.Scope) {
+	key := scopeKey(scope)
 	b.delete(b.limits, key)
 	b.delete(b.usage, key)
-	accounts := b.pay(bl)
 	b.entries[scope] = entry{removed: true}
-	return meta.Result{Garbage: refs.write(), Accounts: accounts[:1], RemovedScope: scope}, nil
+}
+
+func (b *batch) writeBucket(bucket meta.Bucket) {
+	key := []byte(bucket.Name)
+	b.put(b.buckets, key, encodeBucket(key, bucket))
+}
+
+// storedAs is a bucket as it is read back.
+func storedAs(bucket meta.Bucket) meta.Bucket {
+	bucket.Created = bucket.Created.Truncate(time.Millisecond).UTC()
+	return bucket
+}
+
+func (b *batch) setVersioning(m meta.SetVersioning) (meta.Result, error) {
+	if m.Versioning != meta.VersioningEnabled && m.Versioning != meta.VersioningSuspended {
+		return meta.Result{}, invalid("versioning %d", m.Versioning)
+	}
+	bucket, err := b.bucket(m.Bucket)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	if bucket.ObjectLock && m.Versioning != meta.VersioningEnabled {
+		return meta.Result{}, meta.ErrLockNeedsVersioning
+	}
+	bucket.Versioning = m.Versioning
+	b.changeBucket(bucket)
+	return meta.Result{}, nil
+}
+
+func (b *batch) setObjectLock(m meta.SetObjectLock) (meta.Result, error) {
+	bucket, err := b.bucket(m.Bucket)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	if bucket.Versioning != meta.VersioningEnabled {
+		return meta.Result{}, meta.ErrLockNeedsVersioning
+	}
+	bucket.ObjectLock = true
+	b.changeBucket(bucket)
+	return meta.Result{}, nil
+}
+
+// changeBucket writes the row of a bucket that is there.
+func (b *batch) changeBucket(bucket meta.Bucket) {
+	b.writeBucket(bucket)
+	scope := quota.BucketScope(string(bucket.Name))
+	e := b.entries[scope]
+	e.account, _ = b.account(scope)
+	e.bucket = bucket
+	b.entries[scope] = e
 }
 
 func (b *batch) setLimit(m meta.SetLimit) (meta.Result, error) {
@@ -70,6 +163,8 @@ func (b *batch) setLimit(m meta.SetLimit) (meta.Result, error) {
 	switch {
 	case m.Scope == quota.ServerScope:
 	case m.Scope.Kind == quota.Bucket:
+	case m.Scope.Kind == quota.Owner:
+		return b.setOwnerLimit(m)
 	default:
 		return meta.Result{}, invalid("a limit for scope %+v", m.Scope)
 	}
@@ -88,6 +183,28 @@ func (b *batch) setLimit(m meta.SetLimit) (meta.Result, error) {
 	return meta.Result{Accounts: []quota.Account{e.public(m.Scope)}}, nil
 }
 
+// setOwnerLimit sets the limit of an owner, who need not have an account yet.
+func (b *batch) setOwnerLimit(m meta.SetLimit) (meta.Result, error) {
+	if err := validateOwner(m.Scope.Name); err != nil {
+		return meta.Result{}, err
+	}
+	a, exists := b.account(m.Scope)
+	if a.err != nil {
+		return meta.Result{}, a.err
+	}
+	if a.owned == 0 && m.Limit.Unlimited() {
+		if !exists {
+			return meta.Result{}, nil
+		}
+		b.removeAccount(m.Scope)
+		return meta.Result{RemovedScopes: []quota.Scope{m.Scope}}, nil
+	}
+	b.writeLimit(m.Scope, m.Limit)
+	a.limit = m.Limit
+	b.entries[m.Scope] = entry{account: a, unwritten: true}
+	return meta.Result{Accounts: []quota.Account{a.public(m.Scope)}}, nil
+}
+
 // writeLimit writes a scope's limit; no limit is no row.
 func (b *batch) writeLimit(scope quota.Scope, l quota.Limit) {
 	key := scopeKey(scope)
@@ -100,7 +217,7 @@ func (b *batch) writeLimit(scope quota.Scope, l quota.Limit) {
 
 // keysUnder returns copies of the keys with a prefix. Rows are deleted from such a list, since deleting under a cursor
 // moves it.
-func keysUnder(table *bbolt.Bucket, prefix []byte) [][]byte {
+func keysUnder(table table, prefix []byte) [][]byte {
 	var keys [][]byte
 	c := table.Cursor()
 	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {

@@ -47,12 +47,25 @@ func FuzzParseKey(f *testing.F) {
 	f.Add(uploadKey("b", "k\x00", "1"))
 	f.Add(partKey(uploadKey("b", "k", "1"), 3))
 	f.Add([]byte("b\x00\x00"))
+	f.Add(versionKey(versionPrefix("b", "k\x00"), position{1, 2, 3}))
 	f.Fuzz(func(t *testing.T, k []byte) {
 		if bucket, key, id, err := parseUploadKey(k); err == nil && !bytes.Equal(uploadKey(bucket, key, id), k) {
 			t.Errorf("upload key %q of %q, %q, %q", k, bucket, key, id)
 		}
 		if bucket, key, err := parseObjectKey(k); err == nil && !bytes.Equal(objectKey(bucket, key), k) {
 			t.Errorf("object key %q of %q, %q", k, bucket, key)
+		}
+		if prefix, at, err := splitVersionKey(k); err == nil {
+			bucket, key, err := parseVersionPrefix(prefix)
+			if err == nil && !bytes.Equal(versionKey(versionPrefix(bucket, key), at), k) {
+				t.Errorf("version key %q of %q, %q, %s", k, bucket, key, at)
+			}
+		}
+		if bucket, kind, err := parseConfigKey(k); err == nil && !bytes.Equal(configKey(bucket, kind), k) {
+			t.Errorf("configuration key %q of %q, %q", k, bucket, kind)
+		}
+		if kind, name, err := parseRecordKey(k); err == nil && !bytes.Equal(recordKey(kind, name), k) {
+			t.Errorf("record key %q of %q, %q", k, kind, name)
 		}
 		if upload, number, err := splitPartKey(k); err == nil && !bytes.Equal(partKey(upload, number), k) {
 			t.Errorf("part key %q of %q, %d", k, upload, number)
@@ -98,11 +111,15 @@ func FuzzBucketRow(f *testing.F) {
 func FuzzObjectRow(f *testing.F) {
 	k := objectKey("b", "k")
 	o := put("k", 1, 10).Object
+	o.Settings = meta.Settings{
+		Tags: []meta.Tag{{Key: "a", Value: "1"}}, Retention: meta.Retention{Mode: meta.RetentionGovernance, Until: now},
+		LegalHold: meta.LegalHoldOn, ACL: []byte("acl"),
+	}
 	o.Attributes.User = map[string]string{"a": "1"}
 	o.Parts = []meta.PartHead{{Number: 1, Size: 10}}
-	row := encodeObject(k, &o)
+	row := encodeVersion(tableObjects, k, &version{identity: identity{at: position{1}}, object: o})
 	d := &decoder{rest: row}
-	readHead(d, k, row)
+	readHead(d, tableObjects, k, row)
 	end := len(row) - len(d.rest) - crcBytes
 	f.Add(byte(end-1), append(bytes.Clone(row[1:end]), row[end+crcBytes:len(row)-crcBytes]...))
 	f.Fuzz(func(t *testing.T, head byte, fields []byte) {
@@ -110,18 +127,45 @@ func FuzzObjectRow(f *testing.F) {
 		value := appendSum(tableObjects, k, append(newRow(0), fields[:at]...))
 		value = appendSum(tableObjects, k, append(value, fields[at:]...))
 		for _, value := range [][]byte{fields, value} {
-			o, err := decodeObject(k, value)
-			h, headErr := decodeObjectHead(k, value)
+			v, err := decodeVersion(tableObjects, k, value)
+			_, h, headErr := decodeHead(tableObjects, k, value)
 			switch {
 			case err != nil && !errors.Is(err, meta.ErrCorrupt), headErr != nil && !errors.Is(headErr, meta.ErrCorrupt):
 				t.Fatalf("%x: %v, %v", value, err, headErr)
 			case err != nil:
-			case headErr != nil || h.ETag != o.ETag || h.Size != o.Size:
+			case headErr != nil || h.ETag != v.object.ETag || h.Size != v.object.Size:
 				t.Fatalf("%x: head %+v, %v", value, h, headErr)
-			case !bytes.Equal(encodeObject(k, &o), value):
-				t.Fatalf("%x is encoded as %x", value, encodeObject(k, &o))
+			case !bytes.Equal(encodeVersion(tableObjects, k, v), value):
+				t.Fatalf("%x is encoded as %x", value, encodeVersion(tableObjects, k, v))
 			}
 		}
+	})
+}
+
+// FuzzVersionRow tries rows of versions that are delete markers, and rows of nulls.
+func FuzzVersionRow(f *testing.F) {
+	at := position{0xff, 15: 1}
+	k := versionKey(versionPrefix("b", "k"), at)
+	seed := &version{identity: identity{at: at, marker: true}}
+	seed.object.Modified, seed.object.Owner = now, "ada"
+	f.Add(encodeNull(k, at)[1 : 1+positionBytes])
+	fuzzRow(f, tableVersions, k, encodeVersion(tableVersions, k, seed), func(value []byte) ([]byte, error) {
+		if at, err := decodeNull(k, value); err == nil {
+			return encodeNull(k, at), nil
+		}
+		v, err := decodeVersion(tableVersions, k, value)
+		if err != nil {
+			return nil, err
+		}
+		return encodeVersion(tableVersions, k, v), nil
+	})
+}
+
+func FuzzOpaqueRow(f *testing.F) {
+	k := configKey("b", "policy")
+	fuzzRow(f, tableConfigs, k, encodeOpaque(tableConfigs, k, []byte("value")), func(v []byte) ([]byte, error) {
+		value, err := decodeOpaque(tableConfigs, k, v)
+		return encodeOpaque(tableConfigs, k, value), err
 	})
 }
 
@@ -148,7 +192,8 @@ func FuzzFigureRows(f *testing.F) {
 	k := []byte("bname")
 	fields := binary.AppendUvarint(binary.AppendUvarint(nil, 300), 7)
 	f.Add(fields)
-	f.Add(append(fields, fields...))
+	f.Add(bytes.Repeat(fields, 2))
+	f.Add(bytes.Repeat(fields, 3))
 	f.Add([]byte{0x80, 0})
 	f.Fuzz(func(t *testing.T, fields []byte) {
 		row := append(newRow(0), fields...)

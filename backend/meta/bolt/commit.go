@@ -2,27 +2,27 @@ package bolt
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"runtime/debug"
-
-	"go.etcd.io/bbolt"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/backend/meta/bolt/journal"
 	"github.com/plimsoll/plimsoll/quota"
 )
 
-// batch is the write transaction of one Commit.
+// batch is the mutations of one Commit at work: they see, and add to, the rows that it writes.
 type batch struct {
-	buckets, objects, uploads, parts, blobs, garbage, limits, usage *bbolt.Bucket
+	buckets, objects, uploads, parts, blobs, garbage, limits, usage table
+
+	versions, nulls, configs, records table
+
+	clock *versionClock
 
 	// ledger is what was committed before the batch, entries what the batch has changed of it. They become the ledger's
 	// when the transaction is committed, and are dropped when it is not.
 	ledger  ledger
 	entries map[quota.Scope]entry
 
-	dirty bool  // something was written
-	err   error // the first write that failed: nothing of the batch can be committed
+	dirty bool // something was written
 }
 
 // Commit applies the mutations in order, in one transaction.
@@ -35,9 +35,6 @@ func (r *Repository) Commit(ctx context.Context, mutations []meta.Mutation) ([]m
 	}
 	r.commitMu.Lock()
 	defer r.commitMu.Unlock()
-	if r.unusable != nil {
-		return nil, r.unusable
-	}
 	b, results, err := r.transact(mutations)
 	if err != nil {
 		return nil, fmt.Errorf("commit metadata: %w", err)
@@ -54,60 +51,82 @@ func (r *Repository) Commit(ctx context.Context, mutations []meta.Mutation) ([]m
 	return results, nil
 }
 
-// transact runs the transaction to its end: committed, or as if it had never been.
-func (r *Repository) transact(mutations []meta.Mutation) (*batch, []meta.Result, error) {
-	tx, err := r.db.Begin(true)
-	if err != nil {
-		return nil, nil, r.settle(0, err)
+// transact runs the batch to its end: durable and seen by readers, or as if it had never been.
+func (r *Repository) transact(mutations []meta.Mutation) (b *batch, results []meta.Result, err error) {
+	r.writes.reset()
+	err = r.view(context.Background(), func(s snapshot) error {
+		s.writes = &r.writes
+		// Only Commit writes the ledger, and commitMu is held: reading needs no ledgerMu.
+		b = newBatch(s, r.ledger, &r.clock)
+		results = b.run(mutations)
+		return nil
+	})
+	if err != nil || !b.dirty {
+		return b, results, err
 	}
-	id := tx.ID()
-	// Only Commit writes the ledger, and commitMu is held: reading needs no ledgerMu.
-	b := newBatch(tx, r.ledger)
-	results, err := b.run(mutations)
-	if err != nil {
-		return nil, nil, errors.Join(restoreCause(err), tx.Rollback())
+	if err := r.makeRoom(); err != nil {
+		return nil, nil, err
 	}
-	if !b.dirty {
-		return b, results, tx.Rollback()
+	if err := r.journal.Append(&r.writes.record); err != nil {
+		return nil, nil, err
 	}
-	if err := r.finish(tx); err != nil {
-		return nil, nil, r.settle(id, restoreCause(err))
-	}
+	r.publish()
 	return b, results, nil
 }
 
-func newBatch(tx *bbolt.Tx, l ledger) *batch {
+// publish shows the rows of a batch, which are durable, to readers.
+func (r *Repository) publish() {
+	r.layersMu.Lock()
+	defer r.layersMu.Unlock()
+	l := *r.layers.Load()
+	l[0].version++
+	r.writes.record.Rows(func(row journal.Row) { addRow(l[0], row) })
+	r.layers.Store(&l)
+}
+
+// addRow adds a row of a record to the layer of its file, in the layer's last version.
+func addRow(l layer, row journal.Row) {
+	if row.Deleted {
+		l.rows.Delete(l.version, row.Table, row.Key)
+	} else {
+		l.rows.Put(l.version, row.Table, row.Key, row.Value)
+	}
+}
+
+func newBatch(s snapshot, l ledger, clock *versionClock) *batch {
 	return &batch{
-		buckets: tx.Bucket(tableBuckets),
-		objects: tx.Bucket(tableObjects),
-		uploads: tx.Bucket(tableUploads),
-		parts:   tx.Bucket(tableParts),
-		blobs:   tx.Bucket(tableBlobs),
-		garbage: tx.Bucket(tableGarbage),
-		limits:  tx.Bucket(tableLimits),
-		usage:   tx.Bucket(tableUsage),
+		buckets: s.table(tableBuckets),
+		objects: s.table(tableObjects),
+		uploads: s.table(tableUploads),
+		parts:   s.table(tableParts),
+		blobs:   s.table(tableBlobs),
+		garbage: s.table(tableGarbage),
+		limits:  s.table(tableLimits),
+		usage:   s.table(tableUsage),
+
+		versions: s.table(tableVersions),
+		nulls:    s.table(tableNulls),
+		configs:  s.table(tableConfigs),
+		records:  s.table(tableRecords),
+
+		clock:   clock,
 		ledger:  l,
 		entries: make(map[quota.Scope]entry),
 	}
 }
 
-// run applies the mutations. An error means that the transaction must be rolled back.
-func (b *batch) run(mutations []meta.Mutation) (results []meta.Result, err error) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer recoverCorrupt(&err)
-	results = make([]meta.Result, len(mutations))
+// run applies the mutations.
+func (b *batch) run(mutations []meta.Mutation) []meta.Result {
+	results := make([]meta.Result, len(mutations))
 	for i, m := range mutations {
 		result, err := b.apply(m)
-		if b.err != nil {
-			return nil, b.err
-		}
 		if err != nil {
 			result = meta.Result{Err: err}
 		}
 		results[i] = result
 	}
 	b.writeUsage()
-	return results, b.err
+	return results
 }
 
 // apply applies one mutation. Where it returns an error it has written nothing.
@@ -117,12 +136,24 @@ func (b *batch) apply(m meta.Mutation) (meta.Result, error) {
 		return b.createBucket(m)
 	case meta.DeleteBucket:
 		return b.deleteBucket(m)
+	case meta.SetVersioning:
+		return b.setVersioning(m)
+	case meta.SetObjectLock:
+		return b.setObjectLock(m)
+	case meta.PutBucketConfig:
+		return b.putBucketConfig(m)
 	case meta.SetLimit:
 		return b.setLimit(m)
+	case meta.PutRecord:
+		return b.putRecords([]meta.PutRecord{m})
+	case meta.PutRecords:
+		return b.putRecords(m.Records)
 	case meta.PutObject:
 		return b.putObject(m)
 	case meta.DeleteObject:
 		return b.deleteObject(m)
+	case meta.UpdateObject:
+		return b.updateObject(m)
 	case meta.CreateUpload:
 		return b.createUpload(m)
 	case meta.PutPart:
@@ -135,22 +166,19 @@ func (b *batch) apply(m meta.Mutation) (meta.Result, error) {
 		return b.moveBlobs(m)
 	case meta.ForgetGarbage:
 		return b.forgetGarbage(m)
+	case meta.RestoreBlobs:
+		return b.restoreBlobs(m)
 	default:
 		return meta.Result{}, invalid("mutation of type %T", m)
 	}
 }
 
-// put writes a row. bbolt keeps the value until the transaction ends: it must not be changed after.
-func (b *batch) put(table *bbolt.Bucket, key, value []byte) {
-	if b.err == nil {
-		b.dirty = true
-		b.err = table.Put(key, value)
-	}
+func (b *batch) put(table table, key, value []byte) {
+	b.dirty = true
+	table.Put(key, value)
 }
 
-func (b *batch) delete(table *bbolt.Bucket, key []byte) {
-	if b.err == nil {
-		b.dirty = true
-		b.err = table.Delete(key)
-	}
+func (b *batch) delete(table table, key []byte) {
+	b.dirty = true
+	table.Delete(key)
 }

@@ -1,27 +1,76 @@
-// Package bolt keeps the store's metadata in one file, with go.etcd.io/bbolt. It implements meta.Repository; nothing
-// else in the program knows of bbolt.
+// Package bolt keeps the store's metadata in a database, with go.etcd.io/bbolt, and a journal of what the database does
+// not have yet. It implements meta.Repository; nothing else in the program knows of bbolt.
+//
+// # Files
+//
+// The database alone is not the store's metadata: it belongs together with the two files of its journal, and Open refuses
+// one without the other.
+//
+//	meta.db             tables, a bbolt bucket each
+//	meta.db.journal.0   records of batches; package journal draws them
+//	meta.db.journal.1
+//
+// # How a batch is committed
+//
+//	Commit -> record in the active journal file, synced -> layer 0, in memory -> readers
+//	                                                          |  the file is full: frozen, the other is the active one
+//	                                                       layer 1, in memory
+//	                                                          |  flush, in the background
+//	                                                       database
+//
+// The mutations run on rows that hide those of the layers, which hide those of the database. What they have written is
+// one record, and one sync makes it durable; then readers get the layer's next version. When a file of the journal is
+// full, or some time has passed, its layer is frozen, and the other file takes over. The flusher writes the frozen rows
+// to the database in the order of their keys, in transactions of a bounded size, the last of which says up to which
+// record the database now has everything; then the layer is forgotten, and its file may be used again. If the other one
+// is full before that, Commit waits, or flushes itself. Close flushes all.
+//
+// A record's sync takes the place of two by bbolt, and bbolt's work for a batch of some ten rows, which is nearly the
+// same as for a thousand, is done in bulk.
+//
+// # Why nothing is lost
+//
+//   - A batch is acknowledged when its record is durable. Its record stays in the journal until the database says,
+//     durably, that it has all rows up to that record: a file begins anew only when all of its records are below that
+//     number.
+//   - Open replays all records above that number into the layers, in order, as they were before. To flush the rows of a
+//     record twice, or the first of them only and all of them after a restart, ends in the same: a row is a key with a
+//     value, or without.
+//   - A reader sees a flushed row in the layer until it is in the database: it takes the layers first and begins its
+//     transaction then, and takes both again if the active layer was frozen in between.
+//   - A record whose Append failed is overwritten before Commit returns; package journal says how, and what happens when
+//     that fails as well: no batch is accepted then until it is done.
+//   - The journal's space is taken when the files are made. On a full disk batches are accepted until the active file is
+//     full, deletes among them. Then flushes need room: a file has a mebibyte at most, so a few of them are enough.
 //
 // # Invariants
 //
 //   - Every blob that an object or a part names has a blobs row; its References is the number of times that segments
 //     name it. A blob without references has a garbage row instead, written in the transaction that took the last one,
 //     unless it had a place: then its store has only to be told.
-//   - The usage row of a bucket is the sum over its object, upload and part rows, that of the server the sum over the
-//     buckets. Both are written in the transaction that changes those rows.
-//   - A mutation checks everything before it writes anything, so that a refused one leaves the transaction as it was.
+//   - The latest version of a key is in objects, where that is an object. All others, and every delete marker, are in
+//     versions: a key that has rows in versions only has a delete marker as the newest of them. nulls leads to the null
+//     version of a key where that is in versions. So a bucket that has never kept versions has rows in objects only, and
+//     costs what it would cost without versions.
+//   - The usage row of a bucket is the sum over its object, version, upload and part rows, that of an owner the sum over
+//     their buckets, that of the server the sum over all. They are written in the transaction that changes those rows.
+//   - An owner has a usage row while they own a bucket or have a limit.
+//   - A mutation checks everything before it writes anything, so that a refused one leaves the batch as it was.
 //
 // # Concurrency
 //
-// All methods may be called concurrently. Commits are serialised. Reads run in bbolt's read transactions, which see the
-// last commit and wait for nobody, and copy what they return. A transaction is held over a caller's code in Walk only.
+// All methods may be called concurrently. Commits are serialised, and so are flushes, beside them. Reads see the last
+// commit, wait for no sync, and copy what they return: a snapshot is a read transaction of bbolt and the layers up to a
+// version. It is held over a caller's code in Walk only. Open starts one goroutine, the flusher, which Close stops.
 //
 // # Errors
 //
 // Those of package meta. Arguments that cannot be stored (an empty key, a blob stored twice as new, sizes that do not
 // add up) are refused with an error of their own: they are mistakes of the caller. A row, or a page, that cannot be
-// read back is an error that wraps meta.ErrCorrupt. A failed Commit wraps the system's error. After one, Commit looks
-// whether the transaction became visible all the same (the sync after the last write is what failed), takes it back if
-// so, and reopens the file where bbolt cannot go on; only where that fails too does the repository refuse further work.
+// read back is an error that wraps meta.ErrCorrupt. A failed Commit wraps the system's error, and none of its batch
+// is stored. A flush that fails is nobody's error until the journal is full; then it is that of every Commit, which tries
+// it again. Where bbolt cannot go on after one it is opened again; only if that fails does the repository refuse
+// everything that follows. What was acknowledged is in the journal.
 //
 // # Format 1
 //
@@ -30,33 +79,48 @@
 //
 //	table    key                                       value between version and checksum
 //	format   "version"                                 uv format
-//	buckets  name                                      tv created, str owner
-//	objects  name 00 key                               head, CRC, attributes, n*segment, n*head of a part
-//	uploads  name 00 esc(key) 00 01 esc(upload) 00 01  uv bytes of its parts, tv initiated, str owner, attributes,
-//	                                                   byte algorithm, byte type
+//	format   "journal"                                 the journal's id, uv number of the last record that was flushed
+//	buckets  name                                      tv created, str owner, byte versioning, byte object lock
+//	objects  name 00 key                               an object
+//	versions name 00 esc(key) 00 01 inverted position  an object or a delete marker
+//	nulls    name 00 key                               position of the null version, where that is in versions
+//	configs  name 00 kind                              bytes
+//	records  kind 00 name                              bytes
+//	uploads  name 00 esc(key) 00 01 esc(upload) 00 01  uv bytes of its parts, tv initiated, str owner, settings,
+//	                                                   attributes, byte algorithm, byte type
 //	parts    (key in uploads) number, 2 bytes          uv size, str etag, tv modified, checksum, n*segment
 //	blobs    id                                        uv size, uv references, uv place
 //	garbage  id                                        nothing
 //	limits   scope                                     uv bytes, uv objects; no row where there is no limit
-//	usage    scope                                     uv bytes, uv objects, uv bytes of parts, uv uploads
+//	usage    scope                                     uv bytes, uv objects, uv bytes of parts, uv uploads,
+//	                                                   uv noncurrent objects, uv delete markers
 //
 //	every value:  | version 01 | fields ... | CRC |
-//	an object:    | version 01 | head | CRC of all before | attributes | segments | parts | CRC of all before |
+//	an object:    | version 01 | head | CRC of all before | settings | attributes | segments | parts | CRC of all before |
+//	a marker:     | version 01 | identity | tv modified | str owner | CRC |
 //
-//	head          uv size, str etag, tv modified, checksum, str class, str owner
+//	head          identity, uv size, str etag, tv modified, checksum, str class, str owner
+//	identity      byte state: 0 the null version at the zero position; else a position follows: 1 the null version,
+//	              2 a version, 3 a delete marker that is the null version, 4 a delete marker
+//	position      16 bytes, a ULID: 6 of milliseconds, 2 of a counter, 8 random. In keys each byte is inverted, so that
+//	              the newest version comes first
 //	checksum      byte algorithm, byte type, bytes value, uv parts
-//	attributes    seven str in the order of meta.Attributes, n*(str name, str value) by name
-//	segment       id, uv size
+//	settings      n*(str tag, str value), byte retention mode, tv until where there is a mode, byte legal hold,
+//	              bytes acl, bytes encryption
+//	attributes    eight str in the order of meta.Attributes, n*(str name, str value) by name
+//	segment       id, uv size, uv stored size where that is not the size, else 0
 //	head of part  uv number, uv size, bytes checksum
-//	scope         "s" for the server, "b" name for a bucket
+//	scope         "s" for the server, "o" name for an owner, "b" name for a bucket
 //
 // CRC is a CRC-32C, big-endian, over the table's name, a zero byte, the key, and all of the value before it: a row that
 // ends up under another key is as corrupt as one with a flipped bit. The head of an object has its own, so that a
 // listing reads and verifies the first bytes of a value whose rest may fill a hundred pages.
 //
 // esc keeps the order of keys and makes room for a terminator below every continuation: 00 becomes 00 FF. So uploads
-// sort by key, then by id, whatever bytes a key has. In objects the key stands last and needs no terminator; names of
-// buckets have no zero byte.
+// sort by key, then by id, and versions by key, then from the newest on, whatever bytes a key has. In objects the key
+// stands last and needs no terminator; names of buckets have no zero byte.
+//
+// The journal calls a table by its place among dataTables, from 1. The format table is not journaled.
 //
 // A file of a newer format is refused before anything is written to it.
 package bolt

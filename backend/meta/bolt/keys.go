@@ -20,11 +20,17 @@ var (
 	tableGarbage = []byte("garbage")
 	tableLimits  = []byte("limits")
 	tableUsage   = []byte("usage")
+
+	tableVersions = []byte("versions")
+	tableNulls    = []byte("nulls")
+	tableConfigs  = []byte("configs")
+	tableRecords  = []byte("records")
 )
 
-// dataTables are all tables but the format's.
+// dataTables are all tables but the format's. Their order is part of the format: the journal has their places.
 var dataTables = [][]byte{
 	tableBuckets, tableObjects, tableUploads, tableParts, tableBlobs, tableGarbage, tableLimits, tableUsage,
+	tableVersions, tableNulls, tableConfigs, tableRecords,
 }
 
 // The bytes after a zero byte in an escaped string. A string ends below all that go on from it.
@@ -33,7 +39,10 @@ const (
 	terminator  = 0x01
 )
 
-const partNumberBytes = 2
+const (
+	partNumberBytes = 2
+	positionBytes   = len(position{})
+)
 
 // bucketPrefix begins the keys of everything in a bucket.
 func bucketPrefix(bucket meta.BucketName) []byte {
@@ -45,6 +54,35 @@ func objectKey(bucket meta.BucketName, key meta.Key) []byte {
 	k = append(k, bucket...)
 	k = append(k, 0)
 	return append(k, key...)
+}
+
+// versionPrefix begins the keys of a key's versions in versions.
+func versionPrefix(bucket meta.BucketName, key meta.Key) []byte {
+	k := make([]byte, 0, len(bucket)+len(key)+4+positionBytes)
+	k = append(k, bucket...)
+	k = append(k, 0)
+	return appendTerminated(k, string(key))
+}
+
+// versionKey is a version's key in versions. The position is inverted, so that the newest comes first.
+func versionKey(prefix []byte, at position) []byte {
+	k := make([]byte, 0, len(prefix)+positionBytes)
+	k = append(k, prefix...)
+	for _, b := range at {
+		k = append(k, ^b)
+	}
+	return k
+}
+
+func configKey(bucket meta.BucketName, kind meta.ConfigKind) []byte {
+	return append(bucketPrefix(bucket), kind...)
+}
+
+// recordPrefix begins the keys of all records of a kind.
+func recordPrefix(kind meta.RecordKind) []byte { return append([]byte(kind), 0) }
+
+func recordKey(kind meta.RecordKind, name string) []byte {
+	return append(recordPrefix(kind), name...)
 }
 
 // uploadKey is an upload's key in uploads, and the prefix of its parts' keys in parts.
@@ -62,11 +100,22 @@ func partKey(upload []byte, number int) []byte {
 	return binary.BigEndian.AppendUint16(k, uint16(number))
 }
 
+// The first bytes of a scope's key.
+const (
+	serverKey = 's'
+	ownerKey  = 'o'
+	bucketKey = 'b'
+)
+
 func scopeKey(s quota.Scope) []byte {
-	if s.Kind == quota.Server {
-		return []byte{'s'}
+	switch s.Kind {
+	case quota.Server:
+		return []byte{serverKey}
+	case quota.Owner:
+		return append([]byte{ownerKey}, s.Name...)
+	default:
+		return append([]byte{bucketKey}, s.Name...)
 	}
-	return append([]byte{'b'}, s.Name...)
 }
 
 // appendEscaped appends s so that the order of strings is kept and no zero byte is followed by a terminator.
@@ -127,6 +176,44 @@ func parseObjectKey(k []byte) (meta.BucketName, meta.Key, error) {
 	return bucket, meta.Key(rest), nil
 }
 
+// splitVersionKey returns the prefix of a version's key, which it shares with the other versions, and its position.
+func splitVersionKey(k []byte) (prefix []byte, at position, err error) {
+	n := len(k) - positionBytes
+	if n < 0 {
+		return nil, position{}, fmt.Errorf("%w: a version's key ends early", meta.ErrCorrupt)
+	}
+	for i, b := range k[n:] {
+		at[i] = ^b
+	}
+	return k[:n], at, nil
+}
+
+// parseVersionPrefix returns what a prefix of versions' keys is made of.
+func parseVersionPrefix(prefix []byte) (meta.BucketName, meta.Key, error) {
+	bucket, rest, err := splitBucket(prefix)
+	if err != nil {
+		return "", "", err
+	}
+	key, rest, err := unescape(rest)
+	if err != nil {
+		return "", "", err
+	}
+	if len(rest) != 0 || key == "" {
+		return "", "", fmt.Errorf("%w: a version's key of another length", meta.ErrCorrupt)
+	}
+	return bucket, meta.Key(key), nil
+}
+
+func parseConfigKey(k []byte) (meta.BucketName, meta.ConfigKind, error) {
+	bucket, kind, err := parseObjectKey(k)
+	return bucket, meta.ConfigKind(kind), err
+}
+
+func parseRecordKey(k []byte) (meta.RecordKind, string, error) {
+	kind, name, err := parseObjectKey(k)
+	return meta.RecordKind(kind), string(name), err
+}
+
 func parseUploadKey(k []byte) (meta.BucketName, meta.Key, meta.UploadID, error) {
 	bucket, rest, err := splitBucket(k)
 	if err != nil {
@@ -168,9 +255,11 @@ func parseBlobKey(k []byte) (meta.BlobID, error) {
 
 func parseScopeKey(k []byte) (quota.Scope, error) {
 	switch {
-	case len(k) == 1 && k[0] == 's':
+	case len(k) == 1 && k[0] == serverKey:
 		return quota.ServerScope, nil
-	case len(k) > 1 && k[0] == 'b':
+	case len(k) > 1 && k[0] == ownerKey:
+		return quota.OwnerScope(string(k[1:])), nil
+	case len(k) > 1 && k[0] == bucketKey:
 		return quota.BucketScope(string(k[1:])), nil
 	default:
 		return quota.Scope{}, fmt.Errorf("%w: scope key %x", meta.ErrCorrupt, k)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"strings"
 
-	"go.etcd.io/bbolt"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
@@ -31,11 +31,11 @@ func (r *Repository) List(ctx context.Context, req meta.ListRequest) (page meta.
 	if req.Limit < 1 {
 		return meta.ListPage{}, errLimit
 	}
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		if err := requireBucket(tx, req.Bucket); err != nil {
+	err = r.view(ctx, func(s snapshot) error {
+		if err := requireBucket(s, req.Bucket); err != nil {
 			return err
 		}
-		page, err = list(tx.Bucket(tableObjects).Cursor(), req)
+		page, err = list(s.table(tableObjects).Cursor(), req)
 		return err
 	})
 	if err != nil {
@@ -44,7 +44,7 @@ func (r *Repository) List(ctx context.Context, req meta.ListRequest) (page meta.
 	return page, nil
 }
 
-func list(c *bbolt.Cursor, req meta.ListRequest) (meta.ListPage, error) {
+func list(c *cursor, req meta.ListRequest) (meta.ListPage, error) {
 	var (
 		page   meta.ListPage
 		memory pageMemory
@@ -64,7 +64,7 @@ func list(c *bbolt.Cursor, req meta.ListRequest) (meta.ListPage, error) {
 			k, v = c.Seek(successor(k[:len(base)+len(common)]))
 			continue
 		}
-		head, err := memory.head(k, v)
+		head, err := memory.head(tableObjects, k, v)
 		if err != nil {
 			return meta.ListPage{}, err
 		}
@@ -110,11 +110,11 @@ type pageMemory struct {
 }
 
 // head decodes the head of an object's row.
-func (m *pageMemory) head(key, value []byte) (*meta.ObjectHead, error) {
+func (m *pageMemory) head(table, key, value []byte) (*meta.ObjectHead, error) {
 	d := decoder{rest: value, page: m}
-	h := readHead(&d, key, value)
+	_, h := readHead(&d, table, key, value)
 	if d.err != nil {
-		return nil, corruptRow(tableObjects, key, d.err)
+		return nil, corruptRow(table, key, d.err)
 	}
 	if len(m.heads) == cap(m.heads) {
 		m.heads = make([]meta.ObjectHead, 0, max(minChunkHeads, min(2*cap(m.heads), maxChunkHeads)))
@@ -130,6 +130,16 @@ func (m *pageMemory) last() (class, owner string) {
 	}
 	h := &m.heads[len(m.heads)-1]
 	return h.Class, h.Owner
+}
+
+// versionOf returns the id of a version.
+func (m *pageMemory) versionOf(i identity) meta.VersionID {
+	if m == nil || i.null {
+		return i.version()
+	}
+	var text [ulid.EncodedSize]byte
+	_ = i.at.MarshalTextTo(text[:]) // it fails for a buffer of another size only
+	return meta.VersionID(m.string(text[:]))
 }
 
 // string returns a copy of b.

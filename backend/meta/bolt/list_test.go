@@ -30,10 +30,11 @@ func TestPageMemory(t *testing.T) {
 			Class:    []string{"", "GLACIER"}[i/100%2], Owner: []string{"mine", "yours", longOwner}[i/50%3],
 		}}
 		key := objectKey("b", meta.Key(fmt.Sprintf("key %d", i)))
-		row := encodeObject(key, &o)
+		o.Version = meta.NullVersion
+		row := encodeVersion(tableObjects, key, &version{identity: identity{null: true}, object: o})
 		want, wantKeys = append(want, o.ObjectHead), append(wantKeys, string(key))
 		gotKeys = append(gotKeys, memory.string(key))
-		head, err := memory.head(key, row)
+		head, err := memory.head(tableObjects, key, row)
 		if err != nil {
 			t.Fatal(err)
 		}

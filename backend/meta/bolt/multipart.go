@@ -19,13 +19,16 @@ func (b *batch) storedUpload(key []byte) (meta.Upload, error) {
 }
 
 func (b *batch) createUpload(m meta.CreateUpload) (meta.Result, error) {
-	if !b.bucketExists(m.Upload.Bucket) {
-		return meta.Result{}, meta.ErrNoSuchBucket
+	if _, err := b.bucket(m.Upload.Bucket); err != nil {
+		return meta.Result{}, err
 	}
 	if err := validateKey(m.Upload.Key); err != nil {
 		return meta.Result{}, err
 	}
 	if err := validateUploadID(m.Upload.ID); err != nil {
+		return meta.Result{}, err
+	}
+	if err := validateSettings(&m.Upload.Settings); err != nil {
 		return meta.Result{}, err
 	}
 	key := uploadKey(m.Upload.Bucket, m.Upload.Key, m.Upload.ID)
@@ -88,17 +91,17 @@ func (b *batch) putPart(m meta.PutPart) (meta.Result, error) {
 
 // completedNow returns what would change if an upload became an object of size now. Only the head of the object in its
 // place is read: this is asked for every part.
-func (b *batch) completedNow(bucket meta.BucketName, key meta.Key, size int64) (quota.Delta, error) {
-	k := objectKey(bucket, key)
-	value := b.objects.Get(k)
-	if value == nil {
-		return replacement(size, nil), nil
+func (b *batch) completedNow(name meta.BucketName, key meta.Key, size int64) (quota.Delta, error) {
+	bucket, err := b.bucket(name)
+	if err != nil || bucket.Versioning == meta.VersioningEnabled {
+		return quota.Delta{Bytes: size, Objects: 1}, err
 	}
-	head, err := decodeObjectHead(k, value)
-	if err != nil {
-		return quota.Delta{}, err
+	r := newKeyReader(b.objects, b.versions, b.nulls, bucket, key)
+	head, found, err := r.nullHead()
+	if err != nil || !found {
+		return quota.Delta{Bytes: size, Objects: 1}, err
 	}
-	return replacement(size, &meta.Object{ObjectHead: head}), nil
+	return quota.Delta{Bytes: size - head.Size}, nil
 }
 
 func (b *batch) completeUpload(m meta.CompleteUpload) (meta.Result, error) {
@@ -106,16 +109,18 @@ func (b *batch) completeUpload(m meta.CompleteUpload) (meta.Result, error) {
 	if _, err := b.storedUpload(row); err != nil {
 		return meta.Result{}, err
 	}
-	key := objectKey(m.Bucket, m.Key)
-	stored, err := b.stored(key)
+	bucket, err := b.bucket(m.Bucket)
 	if err != nil {
 		return meta.Result{}, err
 	}
-	if err := checkPrecondition(m.Precondition, stored); err != nil {
+	c, err := b.change(bucket, m.Key)
+	if err != nil {
 		return meta.Result{}, err
 	}
-	refs := b.references()
-	taken, err := b.takeParts(row, m.Parts, refs)
+	if err := checkPrecondition(m.Precondition, c.latest, true, meta.ErrNoSuchKey); err != nil {
+		return meta.Result{}, err
+	}
+	taken, err := b.takeParts(row, m.Parts, c.refs)
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -123,13 +128,8 @@ func (b *batch) completeUpload(m meta.CompleteUpload) (meta.Result, error) {
 	if err := validateObject(&m.Object); err != nil {
 		return meta.Result{}, err
 	}
-	if stored != nil {
-		if err := refs.drop(stored.Segments); err != nil {
-			return meta.Result{}, err
-		}
-	}
-	delta := replacement(m.Object.Size, stored).Add(quota.Delta{PartBytes: -taken.partBytes, Uploads: -1})
-	bl, err := b.admit(m.Bucket, quota.Operation{Kind: quota.Complete, Delta: delta})
+	delta := quota.Delta{PartBytes: -taken.partBytes, Uploads: -1}
+	result, err := c.store(&m.Object, quota.Operation{Kind: quota.Complete, Delta: delta})
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -137,8 +137,7 @@ func (b *batch) completeUpload(m meta.CompleteUpload) (meta.Result, error) {
 		b.delete(b.parts, k)
 	}
 	b.delete(b.uploads, row)
-	b.put(b.objects, key, encodeObject(key, &m.Object))
-	return meta.Result{Garbage: refs.write(), Accounts: b.pay(bl)}, nil
+	return result, nil
 }
 
 // takenParts is what an upload's parts leave to the object.

@@ -5,45 +5,30 @@ import (
 	"github.com/plimsoll/plimsoll/quota"
 )
 
-// stored returns the object under a key of the table, nil where there is none.
-func (b *batch) stored(key []byte) (*meta.Object, error) {
-	value := b.objects.Get(key)
-	if value == nil {
-		return nil, nil
-	}
-	o, err := decodeObject(key, value)
-	if err != nil {
-		return nil, err
-	}
-	return &o, nil
-}
-
-func checkPrecondition(p meta.Precondition, stored *meta.Object) error {
+// checkPrecondition checks a precondition against the version that a mutation would remove or replace, nil where there
+// is none. absent is the error of an IfMatch on nothing.
+func checkPrecondition(p meta.Precondition, v *version, latest bool, absent error) error {
 	if p.IfMatch != "" {
-		if stored == nil {
-			return meta.ErrNoSuchKey
+		if v == nil {
+			return absent
 		}
-		if p.IfMatch != "*" && p.IfMatch != stored.ETag {
+		if v.marker || (p.IfMatch != "*" && p.IfMatch != v.object.ETag) {
 			return meta.ErrPreconditionFailed
 		}
 	}
-	if p.IfNoneMatch && stored != nil {
+	switch {
+	case p.IfNoneMatch && v != nil,
+		!p.IfModified.IsZero() && (v == nil || !v.object.Modified.Equal(p.IfModified)),
+		p.IfNoncurrent && v != nil && latest:
 		return meta.ErrPreconditionFailed
 	}
 	return nil
 }
 
-// replacement returns what changes in Bytes and Objects when an object of size takes the place of stored.
-func replacement(size int64, stored *meta.Object) quota.Delta {
-	if stored == nil {
-		return quota.Delta{Bytes: size, Objects: 1}
-	}
-	return quota.Delta{Bytes: size - stored.Size}
-}
-
 func (b *batch) putObject(m meta.PutObject) (meta.Result, error) {
-	if !b.bucketExists(m.Bucket) {
-		return meta.Result{}, meta.ErrNoSuchBucket
+	bucket, err := b.bucket(m.Bucket)
+	if err != nil {
+		return meta.Result{}, err
 	}
 	if err := validateKey(m.Key); err != nil {
 		return meta.Result{}, err
@@ -51,57 +36,173 @@ func (b *batch) putObject(m meta.PutObject) (meta.Result, error) {
 	if err := validateObject(&m.Object); err != nil {
 		return meta.Result{}, err
 	}
-	key := objectKey(m.Bucket, m.Key)
-	stored, err := b.stored(key)
+	c, err := b.change(bucket, m.Key)
 	if err != nil {
 		return meta.Result{}, err
 	}
-	if err := checkPrecondition(m.Precondition, stored); err != nil {
+	if err := checkPrecondition(m.Precondition, c.latest, true, meta.ErrNoSuchKey); err != nil {
 		return meta.Result{}, err
 	}
-	refs := b.references()
-	if err := refs.add(m.Object.Segments, m.Shared); err != nil {
+	if err := c.refs.add(m.Object.Segments, m.Shared); err != nil {
 		return meta.Result{}, err
 	}
-	if stored != nil {
-		if err := refs.drop(stored.Segments); err != nil {
-			return meta.Result{}, err
-		}
+	return c.store(&m.Object, quota.Operation{Kind: quota.Put})
+}
+
+// store makes an object the latest version, if the scopes admit that. What op changes besides is in its Delta.
+func (c *keyChange) store(o *meta.Object, op quota.Operation) (meta.Result, error) {
+	v := &version{object: *o}
+	if err := c.add(v, o.Modified, false); err != nil {
+		return meta.Result{}, err
 	}
-	bl, err := b.admit(m.Bucket, quota.Operation{Kind: quota.Put, Delta: replacement(m.Object.Size, stored)})
+	op.Delta = op.Delta.Add(c.delta)
+	bl, err := c.batch.admit(c.bucket.Name, op)
 	if err != nil {
 		return meta.Result{}, err
 	}
-	b.put(b.objects, key, encodeObject(key, &m.Object))
-	return meta.Result{Garbage: refs.write(), Accounts: b.pay(bl)}, nil
+	result := c.commit(bl)
+	result.Version = v.named(c.bucket.Versioning)
+	return result, nil
 }
 
 func (b *batch) deleteObject(m meta.DeleteObject) (meta.Result, error) {
-	if !b.bucketExists(m.Bucket) {
-		return meta.Result{}, meta.ErrNoSuchBucket
+	bucket, err := b.bucket(m.Bucket)
+	if err != nil {
+		return meta.Result{}, err
 	}
 	if err := validateKey(m.Key); err != nil {
 		return meta.Result{}, err
 	}
-	key := objectKey(m.Bucket, m.Key)
-	stored, err := b.stored(key)
+	c, err := b.change(bucket, m.Key)
 	if err != nil {
 		return meta.Result{}, err
 	}
-	if err := checkPrecondition(m.Precondition, stored); err != nil {
+	if m.Version != "" {
+		return c.deleteVersion(m)
+	}
+	if err := checkPrecondition(m.Precondition, c.latest, true, meta.ErrNoSuchKey); err != nil {
 		return meta.Result{}, err
 	}
-	if stored == nil {
+	marker := &version{identity: identity{marker: true}}
+	marker.object.Modified, marker.object.Owner = m.Now, m.Owner
+	switch {
+	case bucket.Versioning != meta.VersioningOff:
+		err = c.add(marker, m.Now, m.Bypass)
+	case c.latest == nil:
 		return meta.Result{}, nil
+	default:
+		err = c.drop(c.latest, m.Now, m.Bypass)
 	}
-	refs := b.references()
-	if err := refs.drop(stored.Segments); err != nil {
-		return meta.Result{}, err
-	}
-	bl, err := b.charge(m.Bucket, quota.Delta{Bytes: -stored.Size, Objects: -1})
 	if err != nil {
 		return meta.Result{}, err
 	}
-	b.delete(b.objects, key)
-	return meta.Result{Garbage: refs.write(), Accounts: b.pay(bl)}, nil
+	bl, err := b.charge(m.Bucket, c.delta)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	result := c.commit(bl)
+	if bucket.Versioning != meta.VersioningOff {
+		result.Version, result.DeleteMarker = marker.version(), true
+	}
+	return result, nil
+}
+
+// deleteVersion removes the version that m names.
+func (c *keyChange) deleteVersion(m meta.DeleteObject) (meta.Result, error) {
+	v, err := c.find(c.latest, m.Version)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	latest := v != nil && v == c.latest
+	if v != nil && v.shelved && c.latest == nil && m.Precondition.IfNoncurrent {
+		newest, err := c.newestShelved(nil)
+		if err != nil {
+			return meta.Result{}, err
+		}
+		latest = newest.at == v.at
+	}
+	if err := checkPrecondition(m.Precondition, v, latest, meta.ErrNoSuchVersion); err != nil {
+		return meta.Result{}, err
+	}
+	if v == nil {
+		return meta.Result{Version: m.Version}, nil
+	}
+	if err := c.drop(v, m.Now, m.Bypass); err != nil {
+		return meta.Result{}, err
+	}
+	if err := c.promote(v); err != nil {
+		return meta.Result{}, err
+	}
+	bl, err := c.batch.charge(m.Bucket, c.delta)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	result := c.commit(bl)
+	result.Version, result.DeleteMarker = m.Version, v.marker
+	return result, nil
+}
+
+func (b *batch) updateObject(m meta.UpdateObject) (meta.Result, error) {
+	bucket, err := b.bucket(m.Bucket)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	if err := validateKey(m.Key); err != nil {
+		return meta.Result{}, err
+	}
+	c, err := b.change(bucket, m.Key)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	v, err := c.updated(m)
+	if err != nil {
+		return meta.Result{}, err
+	}
+	next := *v
+	s := &next.object.Settings
+	if m.Retention != nil && !s.Retention.MayBecome(*m.Retention, m.Now, m.Bypass) {
+		return meta.Result{}, meta.ErrObjectLocked
+	}
+	set(&s.Retention, m.Retention)
+	set(&s.Tags, m.Tags)
+	set(&s.LegalHold, m.LegalHold)
+	set(&s.ACL, m.ACL)
+	if err := validateSettings(s); err != nil {
+		return meta.Result{}, err
+	}
+	c.update(&next)
+	c.write()
+	version := m.Version
+	if version == "" {
+		version = v.named(bucket.Versioning)
+	}
+	return meta.Result{Version: version}, nil
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// updated returns the object that m changes.
+func (c *keyChange) updated(m meta.UpdateObject) (*version, error) {
+	v, absent := c.latest, meta.ErrNoSuchKey
+	var err error
+	switch {
+	case m.Version != "":
+		absent = meta.ErrNoSuchVersion
+		v, err = c.find(c.latest, m.Version)
+	case v == nil && c.bucket.Versioning != meta.VersioningOff:
+		v, err = c.newestShelved(nil)
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case v == nil:
+		return nil, absent
+	case v.marker:
+		return nil, markerError(v, m.Version == "")
+	}
+	return v, nil
 }

@@ -2,20 +2,23 @@ package bolt
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"math/bits"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/backend/meta/bolt/journal"
+	"github.com/plimsoll/plimsoll/backend/meta/bolt/memtable"
 )
 
 const (
@@ -35,49 +38,95 @@ var (
 	errClosed = errors.New("the metadata repository is closed")
 )
 
-// Options says how a Repository keeps its file.
+// Options says how a Repository keeps its files.
 type Options struct {
-	// Sync makes every Commit durable before it returns. Without it a crash of the machine may lose commits, or the
-	// whole file: for tests and throw-away data.
+	// Sync makes every Commit durable before it returns. Without it a crash of the machine may lose commits, or
+	// everything: for tests and throw-away data.
 	Sync bool
+
+	// journalBytes is the size of each of the journal's two files, flushRows how many rows a transaction of a flush has at
+	// most, and system where the journal is; the package's own where they are zero. Tests change them.
+	journalBytes int64
+	flushRows    int
+	system       journal.FileSystem
 }
 
-// Repository is the metadata in one file. It implements meta.Repository.
+// Repository is the metadata in a database and its journal. It implements meta.Repository.
 type Repository struct {
 	path    string
 	options Options
+	id      journal.ID
 
-	// commitTx commits a transaction. It is a field so that tests can have it fail.
+	// commitTx commits a transaction of a flush. It is a field so that tests can have it fail.
 	commitTx func(*bbolt.Tx) error
 
-	// commitMu serialises Commit and Close. It is taken before the other two.
+	// commitMu serialises Commit, freezing, and Close. It is taken before the others.
 	commitMu sync.Mutex
+	journal  *journal.Journal // guarded by commitMu
+	writes   writes           // guarded by commitMu
+
+	// flushMu serialises flushes, freezing, and Close. It is taken before those below.
+	flushMu  sync.Mutex
+	flushing uint64        // the last journal record of the rows that are frozen; guarded by flushMu
+	position flushPosition // where the flush goes on; guarded by flushMu
+
+	// layers are the rows that the database may not have. What is loaded does not change, but for rows of later versions;
+	// layersMu serialises those who store others.
+	layersMu sync.Mutex
+	layers   atomic.Pointer[layers]
 
 	// dbMu guards db and unusable. Reads hold it shared while their transaction lasts; whoever writes the two holds
-	// commitMu as well, so the holder of commitMu may read them without it.
+	// flushMu as well, so the holder of flushMu may read them without it.
 	dbMu     sync.RWMutex
 	db       *bbolt.DB
-	unusable error // why db is nil, or must not be committed to
+	unusable error // why db is nil
+
+	// clock makes the positions of new versions; guarded by commitMu.
+	clock versionClock
 
 	// ledgerMu guards ledger: the committed limits and usage of every scope.
 	ledgerMu sync.RWMutex
 	ledger   ledger
+
+	frozen  chan struct{} // tells the flusher that there is something to do
+	stop    func()        // stops the flusher
+	stopped chan struct{} // closed when it has stopped
 }
 
 var _ meta.Repository = (*Repository)(nil)
 
-// Open opens the file at path, and makes it where there is none. The directory must exist. It fails with meta.ErrLocked
-// where another process, or another Repository, has the file open, meta.ErrNewerFormat, and meta.ErrCorrupt.
+// Open opens the database at path and its journal, and makes them where there are none. The directory must exist. It
+// fails with meta.ErrLocked where another process, or another Repository, has them open, meta.ErrNewerFormat, and
+// meta.ErrCorrupt.
 func Open(path string, options Options) (*Repository, error) {
-	r := &Repository{path: path, options: options, commitTx: (*bbolt.Tx).Commit}
-	_, err := os.Lstat(path)
-	created := errors.Is(err, os.ErrNotExist)
+	if options.journalBytes == 0 {
+		options.journalBytes = journalBytes(path)
+	}
+	if options.flushRows == 0 {
+		options.flushRows = flushRows
+	}
+	if options.system == nil {
+		options.system = journal.Disk{}
+	}
+	r := &Repository{
+		path: path, options: options, commitTx: (*bbolt.Tx).Commit,
+		frozen: make(chan struct{}, 1), stopped: make(chan struct{}), clock: newVersionClock(),
+	}
+	r.layers.Store(&layers{{rows: memtable.New()}})
+	stop := make(chan struct{})
+	r.stop = sync.OnceFunc(func() { close(stop) })
+	var err error
 	if r.db, err = openFile(path, options); err != nil {
 		return nil, err
 	}
-	if err := r.load(created); err != nil {
-		return nil, errors.Join(err, r.db.Close())
+	if err := r.load(); err != nil {
+		err = errors.Join(fmt.Errorf("open %s: %w", path, err), r.db.Close())
+		if r.journal != nil {
+			err = errors.Join(err, r.journal.Close())
+		}
+		return nil, err
 	}
+	go r.keepFlushing(stop)
 	return r, nil
 }
 
@@ -159,30 +208,30 @@ func openDB(path string, options bbolt.Options) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// load checks the format, creates the tables of a new file, and reads limits and usage.
-func (r *Repository) load(created bool) error {
+// load checks the format, makes what a new file needs, replays the journal, and reads limits and usage.
+func (r *Repository) load() error {
 	empty := false
-	err := r.view(context.Background(), func(tx *bbolt.Tx) error {
-		first, _ := tx.Cursor().First()
+	err := r.view(context.Background(), func(s snapshot) error {
+		first, _ := s.tx.Cursor().First()
 		empty = first == nil
 		if empty {
 			return nil
 		}
-		return checkFormat(tx)
+		return checkFormat(s.tx)
 	})
 	if err == nil && empty {
-		err = r.initialise(created)
+		err = r.initialise()
 	}
 	if err == nil {
-		err = r.view(context.Background(), func(tx *bbolt.Tx) error {
-			r.ledger, err = loadLedger(tx)
-			return err
-		})
+		err = r.replay()
 	}
 	if err != nil {
-		return fmt.Errorf("open %s: %w", r.path, err)
+		return err
 	}
-	return nil
+	return r.view(context.Background(), func(s snapshot) error {
+		r.ledger, err = loadLedger(s)
+		return err
+	})
 }
 
 func checkFormat(tx *bbolt.Tx) error {
@@ -214,8 +263,16 @@ func checkFormat(tx *bbolt.Tx) error {
 	return nil
 }
 
-// initialise creates the tables. A file that was created here is made durable under its name, too.
-func (r *Repository) initialise(created bool) error {
+// initialise makes the journal, durably, and then the tables. A database without tables has been opened for the first
+// time, or that failed.
+func (r *Repository) initialise() error {
+	var p progress
+	if _, err := rand.Read(p.id[:]); err != nil {
+		return err
+	}
+	if err := journal.Create(r.path, r.journalOptions(p.id)); err != nil {
+		return err
+	}
 	err := r.db.Update(func(tx *bbolt.Tx) error {
 		format, err := tx.CreateBucket(tableFormat)
 		if err != nil {
@@ -226,38 +283,44 @@ func (r *Repository) initialise(created bool) error {
 				return err
 			}
 		}
-		return format.Put(keyVersion, encodeFormat(formatVersion))
+		if err := format.Put(keyVersion, encodeFormat(formatVersion)); err != nil {
+			return err
+		}
+		return p.write(tx)
 	})
 	if err != nil {
 		return restoreCause(err)
 	}
-	if !created || !r.options.Sync || runtime.GOOS == "windows" {
-		return nil
-	}
-	directory, err := os.Open(filepath.Dir(r.path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(directory.Sync(), directory.Close())
+	return nil
 }
 
-// Close waits for the calls under way and closes the file. Closing again does nothing.
+// Close waits for the calls under way, flushes the journal, and closes the files. Closing again does nothing.
 func (r *Repository) Close() error {
+	r.stop()
+	<-r.stopped
 	r.commitMu.Lock()
 	defer r.commitMu.Unlock()
+	r.flushMu.Lock()
+	defer r.flushMu.Unlock()
+	var err error
+	if r.db != nil {
+		err = r.finish()
+	}
 	r.dbMu.Lock()
 	defer r.dbMu.Unlock()
-	db := r.db
-	r.db, r.unusable = nil, errClosed
-	if db == nil {
+	if errors.Is(r.unusable, errClosed) {
 		return nil
 	}
-	return db.Close()
+	if r.db != nil {
+		err = errors.Join(err, r.db.Close())
+	}
+	r.db, r.unusable = nil, errClosed
+	return errors.Join(err, r.journal.Close())
 }
 
-// view runs read in a read transaction. bbolt has no checksums of its own and panics, or reads where nothing is mapped,
-// when a page is damaged: that is an error here.
-func (r *Repository) view(ctx context.Context, read func(*bbolt.Tx) error) (err error) {
+// view runs read on a snapshot. bbolt has no checksums of its own and panics, or reads where nothing is mapped, when a
+// page is damaged: that is an error here.
+func (r *Repository) view(ctx context.Context, read func(snapshot) error) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -268,7 +331,31 @@ func (r *Repository) view(ctx context.Context, read func(*bbolt.Tx) error) (err 
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer recoverCorrupt(&err)
-	return r.db.View(read)
+	tx, l, err := r.begin()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
+	return read(snapshot{tx: tx, layers: l})
+}
+
+// begin begins a read transaction, and returns the layers that make a snapshot with it. What was flushed before they were
+// loaded is in the transaction, which began later. What has been flushed since is in the layers in whole, provided that
+// the active layer has not been frozen in between: then there may be more of it in the transaction than they show.
+func (r *Repository) begin() (*bbolt.Tx, *layers, error) {
+	for {
+		l := r.layers.Load()
+		tx, err := r.db.Begin(false)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.layers.Load()[0].rows == l[0].rows {
+			return tx, l, nil
+		}
+		if err := tx.Rollback(); err != nil {
+			return nil, nil, err
+		}
+	}
 }
 
 // foreignPanic carries a panic of the caller's code through recoverCorrupt.

@@ -4,28 +4,13 @@ import (
 	"bytes"
 	"context"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
-// Bucket returns a bucket's row.
-func (r *Repository) Bucket(ctx context.Context, name meta.BucketName) (b meta.Bucket, err error) {
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		value := tx.Bucket(tableBuckets).Get([]byte(name))
-		if value == nil {
-			return meta.ErrNoSuchBucket
-		}
-		b, err = decodeBucket([]byte(name), value)
-		return err
-	})
-	return b, err
-}
-
 // Buckets returns all buckets by name.
 func (r *Repository) Buckets(ctx context.Context) (buckets []meta.Bucket, err error) {
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket(tableBuckets).ForEach(func(k, v []byte) error {
+	err = r.view(ctx, func(s snapshot) error {
+		return s.table(tableBuckets).ForEach(func(k, v []byte) error {
 			b, err := decodeBucket(k, v)
 			buckets = append(buckets, b)
 			return err
@@ -38,26 +23,80 @@ func (r *Repository) Buckets(ctx context.Context) (buckets []meta.Bucket, err er
 }
 
 // requireBucket returns meta.ErrNoSuchBucket where there is no such bucket.
-func requireBucket(tx *bbolt.Tx, name meta.BucketName) error {
-	if tx.Bucket(tableBuckets).Get([]byte(name)) == nil {
+func requireBucket(s snapshot, name meta.BucketName) error {
+	if s.table(tableBuckets).Get([]byte(name)) == nil {
 		return meta.ErrNoSuchBucket
 	}
 	return nil
 }
 
-// Stat returns an object's row.
+// Stat returns the row of a key's latest version.
 func (r *Repository) Stat(ctx context.Context, bucket meta.BucketName, key meta.Key) (o meta.Object, err error) {
 	k := objectKey(bucket, key)
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		value := tx.Bucket(tableObjects).Get(k)
+	err = r.view(ctx, func(s snapshot) error {
+		value := s.table(tableObjects).Get(k)
 		if value == nil {
-			if err := requireBucket(tx, bucket); err != nil {
-				return err
-			}
-			return meta.ErrNoSuchKey
+			return noObject(s, bucket, key)
 		}
-		o, err = decodeObject(k, value)
+		v, err := decodeVersion(tableObjects, k, value)
+		if err == nil {
+			o = v.object
+		}
 		return err
+	})
+	if err != nil {
+		return meta.Object{}, err
+	}
+	return o, nil
+}
+
+// noObject returns why a key has no row in objects.
+func noObject(s snapshot, name meta.BucketName, key meta.Key) error {
+	bucket, err := storedBucket(s, name)
+	if err != nil {
+		return err
+	}
+	if bucket.Versioning == meta.VersioningOff {
+		return meta.ErrNoSuchKey
+	}
+	r := s.keyReader(bucket, key)
+	switch newest, err := r.newestShelved(nil); {
+	case err != nil:
+		return err
+	case newest == nil:
+		return meta.ErrNoSuchKey
+	case !newest.marker:
+		return corruptRow(tableVersions, r.row, errNotLatest)
+	default:
+		return markerError(newest, true)
+	}
+}
+
+// StatVersion returns a version's row.
+func (r *Repository) StatVersion(
+	ctx context.Context, name meta.BucketName, key meta.Key, id meta.VersionID,
+) (o meta.Object, err error) {
+	err = r.view(ctx, func(s snapshot) error {
+		bucket, err := storedBucket(s, name)
+		if err != nil {
+			return err
+		}
+		reader := s.keyReader(bucket, key)
+		current, err := reader.current()
+		if err != nil {
+			return err
+		}
+		v, err := reader.find(current, id)
+		switch {
+		case err != nil:
+			return err
+		case v == nil:
+			return meta.ErrNoSuchVersion
+		case v.marker:
+			return markerError(v, false)
+		}
+		o = v.object
+		return nil
 	})
 	if err != nil {
 		return meta.Object{}, err
@@ -73,8 +112,8 @@ func (r *Repository) Upload(
 		u meta.Upload
 		k = uploadKey(bucket, key, id)
 	)
-	err := r.view(ctx, func(tx *bbolt.Tx) (err error) {
-		value := tx.Bucket(tableUploads).Get(k)
+	err := r.view(ctx, func(s snapshot) (err error) {
+		value := s.table(tableUploads).Get(k)
 		if value == nil {
 			return meta.ErrNoSuchUpload
 		}
@@ -95,14 +134,14 @@ func (r *Repository) Parts(
 		return nil, false, errLimit
 	}
 	prefix := uploadKey(bucket, key, id)
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		if tx.Bucket(tableUploads).Get(prefix) == nil {
+	err = r.view(ctx, func(s snapshot) error {
+		if s.table(tableUploads).Get(prefix) == nil {
 			return meta.ErrNoSuchUpload
 		}
 		if after >= maxPartNumber {
 			return nil
 		}
-		c := tx.Bucket(tableParts).Cursor()
+		c := s.table(tableParts).Cursor()
 		k, v := c.Seek(partKey(prefix, max(after, 0)+1))
 		for ; bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			if len(parts) == limit {
@@ -125,8 +164,8 @@ func (r *Repository) Parts(
 
 // Garbage returns up to limit blobs that have garbage rows, those with the smallest ids above after.
 func (r *Repository) Garbage(ctx context.Context, after meta.BlobID, limit int) (blobs []meta.BlobID, err error) {
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		c := tx.Bucket(tableGarbage).Cursor()
+	err = r.view(ctx, func(s snapshot) error {
+		c := s.table(tableGarbage).Cursor()
 		for k, v := c.Seek(after[:]); k != nil && len(blobs) < limit; k, v = c.Next() {
 			id, err := parseBlobKey(k)
 			if err == nil {
@@ -150,8 +189,8 @@ func (r *Repository) Garbage(ctx context.Context, after meta.BlobID, limit int) 
 // Blobs returns the rows of blobs.
 func (r *Repository) Blobs(ctx context.Context, blobs []meta.BlobID) (rows []meta.BlobRow, err error) {
 	rows = make([]meta.BlobRow, len(blobs))
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		table := tx.Bucket(tableBlobs)
+	err = r.view(ctx, func(s snapshot) error {
+		table := s.table(tableBlobs)
 		for i, id := range blobs {
 			rows[i].Blob = id
 			value := table.Get(id[:])
@@ -175,8 +214,8 @@ func (r *Repository) Blobs(ctx context.Context, blobs []meta.BlobID) (rows []met
 // ScanBlobs returns up to limit rows of blobs, those with the smallest ids above after. Rows that cannot be read are
 // left out.
 func (r *Repository) ScanBlobs(ctx context.Context, after meta.BlobID, limit int) (rows []meta.BlobRow, err error) {
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		c := tx.Bucket(tableBlobs).Cursor()
+	err = r.view(ctx, func(s snapshot) error {
+		c := s.table(tableBlobs).Cursor()
 		for k, v := c.Seek(after[:]); k != nil && len(rows) < limit; k, v = c.Next() {
 			id, err := parseBlobKey(k)
 			if err != nil || id == after {
@@ -197,8 +236,8 @@ func (r *Repository) ScanBlobs(ctx context.Context, after meta.BlobID, limit int
 // Known tells for each blob whether a row refers to it. A corrupt row counts: what it refers to must not be swept.
 func (r *Repository) Known(ctx context.Context, blobs []meta.BlobID) (known []bool, err error) {
 	known = make([]bool, len(blobs))
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		live, garbage := tx.Bucket(tableBlobs), tx.Bucket(tableGarbage)
+	err = r.view(ctx, func(s snapshot) error {
+		live, garbage := s.table(tableBlobs), s.table(tableGarbage)
 		for i, id := range blobs {
 			known[i] = live.Get(id[:]) != nil || garbage.Get(id[:]) != nil
 		}

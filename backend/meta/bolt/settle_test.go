@@ -17,17 +17,17 @@ import (
 	"github.com/plimsoll/plimsoll/backend/meta/metatest"
 )
 
-// TestFailedCommit fails commits at each point where they can fail, and expects that none is stored, now or after the
-// file is opened again, and that the repository goes on.
-func TestFailedCommit(t *testing.T) {
+// TestFailedFlush fails the transactions of flushes at each point where they can fail, and expects that readers do not
+// notice, and that the next flush does what this one has not.
+func TestFailedFlush(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		commit func(*bbolt.Tx) error
 		want   error
 	}{
 		{"before anything is written", func(tx *bbolt.Tx) error {
-			return errors.Join(syscall.ENOSPC, tx.Rollback())
-		}, syscall.ENOSPC},
+			return errors.Join(syscall.EROFS, tx.Rollback())
+		}, syscall.EROFS},
 		{"failed, and yet persisted", func(tx *bbolt.Tx) error {
 			return errors.Join(tx.Commit(), syscall.EIO)
 		}, syscall.EIO},
@@ -40,44 +40,46 @@ func TestFailedCommit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := fresh(t, Options{Sync: true})
 			must(t, r, createBucket("b"), put("k", 1, 10))
-			for round := range 3 { // both meta pages have their turn
-				must(t, r, put(fmt.Sprint("round ", round), 100+round, 1))
+			for round := range 3 {
+				must(t, r, put(fmt.Sprint("round ", round), 100+round, 1), meta.DeleteObject{Bucket: "b", Key: "k"})
+				want := state(t, r)
 				r.commitTx = test.commit
-				_, err := r.Commit(background, []meta.Mutation{
-					put("lost", 2, 20), meta.DeleteObject{Bucket: "b", Key: "k"}, createBucket("lost"),
-				})
-				if !errors.Is(err, test.want) {
-					t.Fatalf("Commit: %v", err)
+				for range 2 {
+					if err := r.flushAll(); !errors.Is(err, test.want) {
+						t.Fatalf("flush: %v", err)
+					}
+					if got := state(t, r); got != want {
+						t.Errorf("after the failure\n%s\nwant\n%s", got, want)
+					}
 				}
 				r.commitTx = (*bbolt.Tx).Commit
-				metatest.Recount(t, r)
-				if _, err := r.Stat(background, "b", "lost"); !errors.Is(err, meta.ErrNoSuchKey) {
-					t.Errorf("Stat of what was not committed: %v", err)
+				if round > 0 {
+					must(t, r, put("k", 10+round, 10))
+					want = state(t, r)
 				}
-			}
-			must(t, r, put("after", 3, 30))
-			if err := r.Close(); err != nil {
-				t.Fatal(err)
-			}
-			r = open(t, r.path, Options{})
-			defer r.Close()
-			metatest.Recount(t, r)
-			if _, err := r.Stat(background, "b", "after"); err != nil {
-				t.Errorf("Stat: %v", err)
-			}
-			if _, err := r.Bucket(background, "lost"); !errors.Is(err, meta.ErrNoSuchBucket) {
-				t.Errorf("Bucket: %v", err)
+				if err := r.flushAll(); err != nil {
+					t.Fatal(err)
+				}
+				metatest.Recount(t, r)
+				if got := state(t, r); got != want {
+					t.Errorf("after the flush\n%s\nwant\n%s", got, want)
+				}
 			}
 		})
 	}
 }
 
-// TestUnusable takes the file away before a commit that must be taken back: nothing can be known then.
+// TestUnusable takes the database away before a flush after which it must be opened again. What was committed is in the
+// journal for the next start.
 func TestUnusable(t *testing.T) {
 	r := fresh(t, Options{})
 	must(t, r, createBucket("b"))
+	away := r.path + ".away"
 	r.commitTx = func(tx *bbolt.Tx) error {
-		return errors.Join(tx.Commit(), os.Rename(r.path, r.path+".away"), syscall.EIO)
+		return errors.Join(tx.Commit(), os.Rename(r.path, away), os.Mkdir(r.path, 0o700), syscall.EIO)
+	}
+	if err := r.flushAll(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("flush: %v", err)
 	}
 	for range 2 {
 		if _, err := r.Commit(background, []meta.Mutation{put("k", 1, 1)}); !errors.Is(err, syscall.EIO) {
@@ -86,6 +88,15 @@ func TestUnusable(t *testing.T) {
 		if _, err := r.Buckets(background); !errors.Is(err, syscall.EIO) {
 			t.Errorf("Buckets: %v", err)
 		}
+	}
+	if err := errors.Join(r.Close(), os.Remove(r.path), os.Rename(away, r.path)); err != nil {
+		t.Fatal(err)
+	}
+	again := open(t, r.path, Options{})
+	defer again.Close()
+	metatest.Recount(t, again)
+	if _, err := again.Bucket(background, "b"); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -139,17 +150,37 @@ func TestFullDisk(t *testing.T) {
 	runChild(t, dir)
 }
 
-// fillDisk puts objects until there is no room, reads and deletes, and puts again.
-func fillDisk(dir string) error {
-	full, perBatch, sync := syscall.ENOSPC, 50, true
-	if os.Getenv("PLIMSOLL_TEST_FSIZE") != "" {
-		// bbolt grows its file by 16 MiB at a time: once is allowed.
-		full, perBatch, sync = syscall.EFBIG, 500, false
-		if err := limitFileSize(17 << 20); err != nil {
-			return err
-		}
+// shortage is a way to run out of space, and what makes room for the deletes that come then.
+type shortage struct {
+	want    error
+	options Options
+	row     int // bytes of attributes in a row, so that it does not take so many
+	relief  func() error
+}
+
+func newShortage(dir string) (shortage, error) {
+	if os.Getenv("PLIMSOLL_TEST_FSIZE") == "" {
+		ballast := filepath.Join(dir, "ballast")
+		return shortage{
+			want: syscall.ENOSPC, options: Options{Sync: true},
+			relief: func() error { return os.Remove(ballast) },
+		}, os.WriteFile(ballast, make([]byte, 512<<10), fileMode)
 	}
-	r, err := Open(filepath.Join(dir, "meta.db"), Options{Sync: sync})
+	// bbolt grows its file by 16 MiB at a time: once is allowed.
+	const limit = 17 << 20
+	return shortage{
+		want: syscall.EFBIG, row: 2000,
+		relief: func() error { return limitFileSize(2 * limit) },
+	}, limitFileSize(limit)
+}
+
+// fillDisk puts objects until there is no room, makes some, deletes, and puts again.
+func fillDisk(dir string) error {
+	s, err := newShortage(dir)
+	if err != nil {
+		return err
+	}
+	r, err := Open(filepath.Join(dir, "meta.db"), s.options)
 	if err != nil {
 		return err
 	}
@@ -157,30 +188,12 @@ func fillDisk(dir string) error {
 	if _, err := r.Commit(background, []meta.Mutation{createBucket("b")}); err != nil {
 		return err
 	}
-	stored, failures := 0, 0
-	for failures < 5 {
-		var batch []meta.Mutation
-		for i := range perBatch {
-			batch = append(batch, put(fmt.Sprintf("%06d", stored+i), stored+i+1, 1))
-		}
-		if _, err := r.Commit(background, batch); err == nil {
-			stored += len(batch)
-			if stored > 1e6 {
-				return errors.New("the disk does not fill up")
-			}
-			continue
-		} else if !errors.Is(err, full) {
-			return fmt.Errorf("the error does not wrap %w: %w", full, err)
-		} else if full == syscall.EFBIG && !strings.Contains(err.Error(), "file resize error") {
-			return fmt.Errorf("not the error of growing the file: %w", err)
-		}
-		failures++
-		if accounts, err := r.Accounts(background); err != nil || accounts[1].Usage.Objects != int64(stored) {
-			return fmt.Errorf("%d stored, accounts %+v, %w", stored, accounts, err)
-		}
-		if _, err := r.Stat(background, "b", meta.Key(fmt.Sprintf("%06d", stored))); !errors.Is(err, meta.ErrNoSuchKey) {
-			return fmt.Errorf("stat of what was not committed: %w", err)
-		}
+	stored, err := s.fill(r)
+	if err != nil {
+		return err
+	}
+	if err := s.relief(); err != nil {
+		return err
 	}
 	for i := range stored {
 		m := []meta.Mutation{meta.DeleteObject{Bucket: "b", Key: meta.Key(fmt.Sprintf("%06d", i))}}
@@ -191,10 +204,39 @@ func fillDisk(dir string) error {
 		if _, err := r.Commit(background, []meta.Mutation{meta.ForgetGarbage{Blobs: []meta.BlobID{results[0].Garbage[0].Blob}}}); err != nil {
 			return fmt.Errorf("forget %d of %d: %w", i, stored, err)
 		}
-		if i == 300 {
-			break
-		}
 	}
 	_, err = r.Commit(background, []meta.Mutation{put("again", 1<<24, 1)})
 	return err
+}
+
+// fill puts objects until that has failed five times, and returns how many are stored.
+func (s shortage) fill(r *Repository) (stored int, err error) {
+	attributes := map[string]string{"x": strings.Repeat("x", s.row)}
+	for failures := 0; failures < 5; {
+		var batch []meta.Mutation
+		for i := range 50 {
+			m := put(fmt.Sprintf("%06d", stored+i), stored+i+1, 1)
+			m.Object.Attributes.User = attributes
+			batch = append(batch, m)
+		}
+		if _, err := r.Commit(background, batch); err == nil {
+			stored += len(batch)
+			if stored > 1e6 {
+				return 0, errors.New("the disk does not fill up")
+			}
+			continue
+		} else if !errors.Is(err, s.want) {
+			return 0, fmt.Errorf("the error does not wrap %w: %w", s.want, err)
+		} else if errors.Is(s.want, syscall.EFBIG) && !strings.Contains(err.Error(), "file resize error") {
+			return 0, fmt.Errorf("not the error of growing the file: %w", err)
+		}
+		failures++
+		if accounts, err := r.Accounts(background); err != nil || accounts[1].Usage.Objects != int64(stored) {
+			return 0, fmt.Errorf("%d stored, accounts %+v, %w", stored, accounts, err)
+		}
+		if _, err := r.Stat(background, "b", meta.Key(fmt.Sprintf("%06d", stored))); !errors.Is(err, meta.ErrNoSuchKey) {
+			return 0, fmt.Errorf("stat of what was not committed: %w", err)
+		}
+	}
+	return stored, nil
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
@@ -14,11 +12,11 @@ func (r *Repository) Uploads(ctx context.Context, req meta.UploadsRequest) (page
 	if req.Limit < 1 {
 		return meta.UploadsPage{}, errLimit
 	}
-	err = r.view(ctx, func(tx *bbolt.Tx) error {
-		if err := requireBucket(tx, req.Bucket); err != nil {
+	err = r.view(ctx, func(s snapshot) error {
+		if err := requireBucket(s, req.Bucket); err != nil {
 			return err
 		}
-		page, err = listUploads(tx.Bucket(tableUploads).Cursor(), req)
+		page, err = listUploads(s.table(tableUploads).Cursor(), req)
 		return err
 	})
 	if err != nil {
@@ -27,7 +25,7 @@ func (r *Repository) Uploads(ctx context.Context, req meta.UploadsRequest) (page
 	return page, nil
 }
 
-func listUploads(c *bbolt.Cursor, req meta.UploadsRequest) (meta.UploadsPage, error) {
+func listUploads(c *cursor, req meta.UploadsRequest) (meta.UploadsPage, error) {
 	var (
 		page   meta.UploadsPage
 		base   = bucketPrefix(req.Bucket)

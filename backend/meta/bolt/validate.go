@@ -11,8 +11,11 @@ import (
 
 const (
 	maxBucketNameBytes = 255
+	maxOwnerBytes      = 1024
 	maxKeyBytes        = 1024
 	maxUploadIDBytes   = 255
+	maxKindBytes       = 64
+	maxRecordNameBytes = 1024
 )
 
 // errInvalid is a mistake of the caller: something that cannot be stored.
@@ -25,6 +28,13 @@ func invalid(format string, args ...any) error {
 func validateBucketName(name meta.BucketName) error {
 	if name == "" || len(name) > maxBucketNameBytes || strings.IndexByte(string(name), 0) >= 0 {
 		return invalid("bucket name %q", name)
+	}
+	return nil
+}
+
+func validateOwner(name string) error {
+	if name == "" || len(name) > maxOwnerBytes {
+		return invalid("an owner's name of %d bytes", len(name))
 	}
 	return nil
 }
@@ -50,6 +60,9 @@ func validateSegments(segments []meta.Segment, size int64) error {
 		if s.Size < 0 || s.Size > math.MaxInt64-sum {
 			return invalid("a segment of %d bytes", s.Size)
 		}
+		if s.Stored != 0 && s.Stored <= s.Size {
+			return invalid("a segment of %d bytes stored as %d", s.Size, s.Stored)
+		}
 		if s.Blob == (meta.BlobID{}) {
 			return invalid("a segment without a blob")
 		}
@@ -61,7 +74,30 @@ func validateSegments(segments []meta.Segment, size int64) error {
 	return nil
 }
 
+// validateSettings checks what a row has no room for.
+func validateSettings(s *meta.Settings) error {
+	r := s.Retention
+	if r.Mode > meta.RetentionCompliance || (r.Mode == meta.RetentionNone) != r.Until.IsZero() {
+		return invalid("retention %+v", r)
+	}
+	if s.LegalHold > meta.LegalHoldOn {
+		return invalid("legal hold %d", s.LegalHold)
+	}
+	return nil
+}
+
+// validateKind checks a kind of configurations or records.
+func validateKind(kind string) error {
+	if kind == "" || len(kind) > maxKindBytes || strings.IndexByte(kind, 0) >= 0 {
+		return invalid("kind %q", kind)
+	}
+	return nil
+}
+
 func validateObject(o *meta.Object) error {
+	if err := validateSettings(&o.Settings); err != nil {
+		return err
+	}
 	if err := validateSegments(o.Segments, o.Size); err != nil {
 		return err
 	}

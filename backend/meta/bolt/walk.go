@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-
-	"go.etcd.io/bbolt"
+	"maps"
+	"slices"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
@@ -14,14 +14,17 @@ import (
 var (
 	errPartBytes = errors.New("the sum of the parts is not that of the upload's row")
 	errOrphan    = errors.New("the row belongs to nothing")
+	errNotLatest = errors.New("the newest version is an object and not among the latest")
+	errNewer     = errors.New("the version is newer than the latest")
+	errNoNull    = errors.New("the null version has no row in nulls")
 )
 
 // Walk calls visit with every row of one snapshot. A row that cannot be decoded, or whose owner is missing, is a
-// CorruptRow, and the walk goes on. visit must not call the repository: a commit that has to map a grown file waits for
-// the walk, and new reads wait for that commit.
+// CorruptRow, and the walk goes on. visit must not call the repository: a flush that has to map a grown file waits for
+// the walk, new reads wait for that flush, and so do commits when the journal is full.
 func (r *Repository) Walk(ctx context.Context, visit func(meta.Row) error) error {
-	return r.view(ctx, func(tx *bbolt.Tx) error {
-		w := walker{tx: tx, visit: func(row meta.Row) error {
+	return r.view(ctx, func(s snapshot) error {
+		w := walker{snapshot: s, owners: map[quota.Scope]bool{}, visit: func(row meta.Row) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
@@ -32,7 +35,9 @@ func (r *Repository) Walk(ctx context.Context, visit func(meta.Row) error) error
 			}()
 			return visit(row)
 		}}
-		for _, step := range []func() error{w.buckets, w.accounts, w.objects, w.multipart, w.blobs, w.garbage} {
+		for _, step := range []func() error{
+			w.buckets, w.configs, w.records, w.accounts, w.objects, w.versions, w.nulls, w.multipart, w.blobs, w.garbage,
+		} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -42,13 +47,14 @@ func (r *Repository) Walk(ctx context.Context, visit func(meta.Row) error) error
 }
 
 type walker struct {
-	tx    *bbolt.Tx
-	visit func(meta.Row) error
+	snapshot
+	visit  func(meta.Row) error
+	owners map[quota.Scope]bool // those who must have a usage row, as far as the walk knows
 }
 
 // rows visits what row makes of each row of a table: a value for visit, or an error, which becomes a CorruptRow.
 func (w *walker) rows(table []byte, row func(k, v []byte) (meta.Row, error)) error {
-	return w.tx.Bucket(table).ForEach(func(k, v []byte) error {
+	return w.table(table).ForEach(func(k, v []byte) error {
 		visited, err := row(k, v)
 		if err != nil {
 			return w.corrupt(table, k, err)
@@ -67,47 +73,69 @@ func (w *walker) corrupt(table, key []byte, err error) error {
 	return w.visit(meta.CorruptRow{Table: string(table), Key: bytes.Clone(key), Err: err})
 }
 
-func (w *walker) bucketExists(name meta.BucketName) bool { return requireBucket(w.tx, name) == nil }
-
-func (w *walker) buckets() error {
-	return w.rows(tableBuckets, func(k, v []byte) (meta.Row, error) { return decodeBucket(k, v) })
+func (w *walker) bucketExists(name meta.BucketName) bool {
+	return requireBucket(w.snapshot, name) == nil
 }
 
-// accounts visits the rows of limits and usage as accounts, one for the server and one for each bucket.
-func (w *walker) accounts() error {
-	account := func(scope quota.Scope) error {
-		a := loadAccount(w.tx, scope)
-		if a.err != nil {
-			return nil // its row is visited as a CorruptRow below
+func (w *walker) buckets() error {
+	return w.rows(tableBuckets, func(k, v []byte) (meta.Row, error) {
+		bucket, err := decodeBucket(k, v)
+		if err == nil {
+			w.owners[quota.OwnerScope(bucket.Owner)] = true
 		}
-		return w.visit(a.public(scope))
-	}
-	if err := account(quota.ServerScope); err != nil {
-		return err
-	}
-	err := w.tx.Bucket(tableBuckets).ForEach(func(name, _ []byte) error {
-		scope := quota.BucketScope(string(name))
-		if key := scopeKey(scope); w.tx.Bucket(tableUsage).Get(key) == nil {
-			return w.corrupt(tableUsage, key, errors.New("no row"))
-		}
-		return account(scope)
+		return bucket, err
 	})
+}
+
+// account visits a scope's rows of limits and usage as an account.
+func (w *walker) account(scope quota.Scope) error {
+	if key := scopeKey(scope); scope.Kind != quota.Server && w.table(tableUsage).Get(key) == nil {
+		return w.corrupt(tableUsage, key, errors.New("no row"))
+	}
+	a := loadAccount(w.snapshot, scope)
+	if a.err != nil {
+		return nil // its row is visited as a CorruptRow by accounts
+	}
+	return w.visit(a.public(scope))
+}
+
+// accounts visits the rows of limits and usage as accounts: one for the server, one for each owner who has a bucket or a
+// limit, and one for each bucket.
+func (w *walker) accounts() error {
+	for _, key := range keysUnder(w.table(tableLimits), []byte{ownerKey}) {
+		if scope, err := parseScopeKey(key); err == nil {
+			w.owners[scope] = true
+		}
+	}
+	owners := slices.SortedFunc(maps.Keys(w.owners), quota.CompareScopes)
+	for _, scope := range append([]quota.Scope{quota.ServerScope}, owners...) {
+		if err := w.account(scope); err != nil {
+			return err
+		}
+	}
+	err := w.table(tableBuckets).ForEach(func(name, _ []byte) error { return w.account(quota.BucketScope(string(name))) })
 	if err != nil {
 		return err
 	}
+	return w.accountRows()
+}
+
+// accountRows visits what is wrong among the rows of limits and usage.
+func (w *walker) accountRows() error {
 	check := func(decode func(k, v []byte) error) func(k, v []byte) (meta.Row, error) {
 		return func(k, v []byte) (meta.Row, error) {
 			scope, err := parseScopeKey(k)
 			if err != nil {
 				return nil, err
 			}
-			if scope.Kind == quota.Bucket && !w.bucketExists(meta.BucketName(scope.Name)) {
+			if (scope.Kind == quota.Bucket && !w.bucketExists(meta.BucketName(scope.Name))) ||
+				(scope.Kind == quota.Owner && !w.owners[scope]) {
 				return nil, errOrphan
 			}
 			return nil, decode(k, v)
 		}
 	}
-	err = w.rows(tableLimits, check(func(k, v []byte) error { _, err := decodeLimit(k, v); return err }))
+	err := w.rows(tableLimits, check(func(k, v []byte) error { _, err := decodeLimit(k, v); return err }))
 	if err != nil {
 		return err
 	}
@@ -123,8 +151,11 @@ func (w *walker) objects() error {
 		if !w.bucketExists(bucket) {
 			return nil, errOrphan
 		}
-		o, err := decodeObject(k, v)
-		return meta.ObjectRow{Bucket: bucket, Key: key, Object: o}, err
+		o, err := decodeVersion(tableObjects, k, v)
+		if err != nil {
+			return nil, err
+		}
+		return meta.ObjectRow{Bucket: bucket, Key: key, Object: o.object}, nil
 	})
 }
 
@@ -136,7 +167,7 @@ func (w *walker) multipart() error {
 		if err != nil {
 			return nil, err
 		}
-		if w.tx.Bucket(tableUploads).Get(row) == nil {
+		if w.table(tableUploads).Get(row) == nil {
 			return nil, errOrphan
 		}
 		bucket, key, id, err := parseUploadKey(row)

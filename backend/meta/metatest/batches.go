@@ -36,7 +36,7 @@ func testNeighbours(f *fixture) {
 			f.Errorf("mutation %d: %v, want %v", i, results[i].Err, want)
 		}
 	}
-	if want := (quota.Usage{Bytes: 100, Objects: 2}); results[4].Accounts[1].Usage != want {
+	if want := (quota.Usage{Bytes: 100, Objects: 2}); results[4].Accounts[2].Usage != want {
 		f.Errorf("usage after the fifth mutation: %+v, want %+v", results[4].Accounts, want)
 	}
 	f.wantGarbage(results[6], blob(1))
@@ -188,6 +188,8 @@ func testConcurrent(f *fixture) {
 func testWalk(f *fixture) {
 	f.must(createBucket("b"), put("b", "k", object(1, 10)), put("b", "gone", object(2, 10)), createUpload("b", "u", "1"))
 	f.must(putPart("b", "u", "1", part(1, 3, 5)), meta.DeleteObject{Bucket: "b", Key: "gone"})
+	f.must(versioned("v"), put("v", "k", object(4, 1)), put("v", "k", object(5, 1)), remove("v", "l", ""))
+	f.must(meta.PutBucketConfig{Bucket: "v", Kind: "cors", Value: []byte("1")}, record("user", "ada", "1"))
 	rows := map[string]int{}
 	err := f.repo.Walk(background, func(row meta.Row) error {
 		rows[fmt.Sprintf("%T", row)]++
@@ -197,8 +199,8 @@ func testWalk(f *fixture) {
 		f.Fatalf("Walk: %v", err)
 	}
 	want := map[string]int{
-		"meta.Bucket": 1, "quota.Account": 2, "meta.ObjectRow": 1, "meta.Upload": 1, "meta.PartRow": 1, "meta.BlobRow": 2,
-		"meta.GarbageRow": 1,
+		"meta.Bucket": 2, "quota.Account": 4, "meta.ObjectRow": 3, "meta.Upload": 1, "meta.PartRow": 1, "meta.BlobRow": 4,
+		"meta.GarbageRow": 1, "meta.MarkerRow": 1, "meta.ConfigRow": 1, "meta.Record": 1,
 	}
 	if fmt.Sprint(rows) != fmt.Sprint(want) {
 		f.Errorf("rows: %v, want %v", rows, want)

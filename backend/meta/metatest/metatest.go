@@ -28,6 +28,9 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"buckets", testBuckets},
 		{"limits", testLimits},
+		{"owners", testOwners},
+		{"owners within a batch", testOwnersWithinBatch},
+		{"quota of owners", testOwnerQuota},
 		{"objects", testObjects},
 		{"everything of an object is kept", testObjectKept},
 		{"preconditions", testPreconditions},
@@ -40,6 +43,21 @@ func Run(t *testing.T, open Open) {
 		{"complete", testComplete},
 		{"complete is stale", testCompleteStale},
 		{"abort", testAbort},
+		{"versioning", testVersioning},
+		{"versions while enabled", testVersionsEnabled},
+		{"versions that are removed", testVersionsRemoved},
+		{"versions while suspended", testVersionsSuspended},
+		{"version ids", testVersionIDs},
+		{"preconditions of versions", testVersionPreconditions},
+		{"quota of versions", testVersionQuota},
+		{"blobs of versions", testVersionBlobs},
+		{"object lock", testObjectLock},
+		{"locked versions are not removed", testLockedRemoval},
+		{"rules of retention", testRetentionRules},
+		{"update", testUpdateObject},
+		{"configurations", testConfigs},
+		{"records", testRecords},
+		{"conditions of records", testRecordConditions},
 		{"delete bucket with uploads", testDeleteBucketUploads},
 		{"quota of parts", testPartQuota},
 		{"quota of completion", testCompleteQuota},
@@ -54,6 +72,8 @@ func Run(t *testing.T, open Open) {
 		{"walk", testWalk},
 		{"list", testList},
 		{"list uploads", testUploads},
+		{"list versions", testListVersions},
+		{"list versions in full", testListVersionsFull},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFixture(t, t.TempDir(), open)
@@ -63,6 +83,7 @@ func Run(t *testing.T, open Open) {
 	}
 	t.Run("list against a model", func(t *testing.T) { testListModel(t, open) })
 	t.Run("list uploads against a model", func(t *testing.T) { testUploadsModel(t, open) })
+	t.Run("list versions against a model", func(t *testing.T) { testListVersionsModel(t, open) })
 	t.Run("mutations against a model", func(t *testing.T) { testMutationsModel(t, open) })
 }
 
@@ -79,6 +100,7 @@ func Recount(t TB, repo meta.Repository) {
 	t.Helper()
 	c := count{
 		usage:      map[quota.Scope]*quota.Usage{quota.ServerScope: {}},
+		owners:     make(map[meta.BucketName]string),
 		segments:   make(map[meta.BlobID]meta.BlobRow),
 		references: make(map[meta.BlobID]meta.BlobRow),
 		garbage:    make(map[meta.BlobID]bool),
@@ -94,6 +116,7 @@ func Recount(t TB, repo meta.Repository) {
 	if !reflect.DeepEqual(accounts, c.accounts) {
 		t.Errorf("Accounts are\n%+v\nthe rows of a walk\n%+v", accounts, c.accounts)
 	}
+	c.sumOwners()
 	if len(accounts) != len(c.usage) {
 		t.Errorf("%d accounts, want %d", len(accounts), len(c.usage))
 	}
@@ -116,6 +139,7 @@ func Recount(t TB, repo meta.Repository) {
 type count struct {
 	accounts   []quota.Account
 	usage      map[quota.Scope]*quota.Usage
+	owners     map[meta.BucketName]string
 	segments   map[meta.BlobID]meta.BlobRow // what objects and parts name
 	references map[meta.BlobID]meta.BlobRow // what the blobs' rows say
 	garbage    map[meta.BlobID]bool
@@ -125,10 +149,18 @@ func (c *count) visit(row meta.Row) error {
 	switch row := row.(type) {
 	case meta.Bucket:
 		c.bucket(row.Name)
+		c.owners[row.Name] = row.Owner
 	case quota.Account:
 		c.accounts = append(c.accounts, row)
 	case meta.ObjectRow:
-		c.add(row.Bucket, quota.Delta{Bytes: row.Object.Size, Objects: 1}, row.Object.Segments)
+		d := quota.Delta{Bytes: row.Object.Size, Objects: 1}
+		if row.Noncurrent {
+			d.Noncurrent = 1
+		}
+		c.add(row.Bucket, d, row.Object.Segments)
+	case meta.MarkerRow:
+		c.add(row.Bucket, quota.Delta{Markers: 1}, nil)
+	case meta.ConfigRow, meta.Record:
 	case meta.Upload:
 		c.add(row.Bucket, quota.Delta{Uploads: 1}, nil)
 	case meta.PartRow:
@@ -159,7 +191,7 @@ func (c *count) add(bucket meta.BucketName, d quota.Delta, segments []meta.Segme
 	}
 	for _, s := range segments {
 		row := c.segments[s.Blob]
-		c.segments[s.Blob] = meta.BlobRow{Blob: s.Blob, Size: s.Size, References: row.References + 1}
+		c.segments[s.Blob] = meta.BlobRow{Blob: s.Blob, Size: s.StoredSize(), References: row.References + 1}
 	}
 }
 
@@ -241,7 +273,7 @@ func (f *fixture) exceeded(m meta.Mutation, scope quota.Scope, resource quota.Re
 
 func (f *fixture) untouched(result meta.Result, before []quota.Account) {
 	f.Helper()
-	if result.Garbage != nil || result.Accounts != nil || result.RemovedScope != (quota.Scope{}) {
+	if result.Garbage != nil || result.Accounts != nil || result.RemovedScopes != nil {
 		f.Errorf("a refused mutation has the result %+v", result)
 	}
 	if after := f.accounts(); !slices.Equal(after, before) {
@@ -265,6 +297,11 @@ func (f *fixture) usage(bucket meta.BucketName, want quota.Usage) {
 	if bucket != "" {
 		scope = quota.BucketScope(string(bucket))
 	}
+	f.scopeUsage(scope, want)
+}
+
+func (f *fixture) scopeUsage(scope quota.Scope, want quota.Usage) {
+	f.Helper()
 	for _, a := range f.accounts() {
 		if a.Scope == scope {
 			if a.Usage != want {
@@ -343,6 +380,9 @@ func part(number, first int, sizes ...int64) meta.Part {
 	o := object(first, sizes...)
 	return meta.Part{Number: number, Size: o.Size, ETag: o.ETag, Modified: now, Segments: o.Segments}
 }
+
+// ada owns what createBucket makes.
+var ada = quota.OwnerScope("ada")
 
 func createBucket(name meta.BucketName) meta.CreateBucket {
 	return meta.CreateBucket{Bucket: meta.Bucket{Name: name, Created: now, Owner: "ada"}}

@@ -47,12 +47,12 @@ func testBuckets(f *fixture) {
 	f.refused(meta.DeleteBucket{Bucket: "a"}, meta.ErrBucketNotEmpty)
 	f.refused(meta.DeleteBucket{Bucket: "c"}, meta.ErrNoSuchBucket)
 	r := f.must(meta.DeleteBucket{Bucket: "a.b"})
-	if r.RemovedScope != quota.BucketScope("a.b") {
-		f.Errorf("RemovedScope is %v", r.RemovedScope)
+	if !slices.Equal(r.RemovedScopes, []quota.Scope{quota.BucketScope("a.b")}) {
+		f.Errorf("RemovedScopes are %v", r.RemovedScopes)
 	}
 	f.missing("a.b", "k", meta.ErrNoSuchBucket)
 	f.missing("a", "j", meta.ErrNoSuchKey)
-	if n := len(f.accounts()); n != 3 {
+	if n := len(f.accounts()); n != 4 { // the server, the owner, and two buckets
 		f.Errorf("%d accounts", n)
 	}
 }
@@ -61,7 +61,7 @@ func testLimits(f *fixture) {
 	m := createBucket("b")
 	m.Limit = quota.Limit{MaxBytes: 10, MaxObjects: 2}
 	scope := quota.BucketScope("b")
-	if r := f.must(m); !slices.Equal(r.Accounts, []quota.Account{{Scope: scope, Limit: m.Limit}}) {
+	if r := f.must(m); !slices.Equal(r.Accounts, []quota.Account{{Scope: ada}, {Scope: scope, Limit: m.Limit}}) {
 		f.Errorf("accounts after CreateBucket: %+v", r.Accounts)
 	}
 	f.must(put("b", "k", object(1, 7)))
@@ -76,7 +76,8 @@ func testLimits(f *fixture) {
 	server := quota.Account{
 		Scope: quota.ServerScope, Limit: quota.Limit{MaxObjects: 1 << 40}, Usage: quota.Usage{Bytes: 7, Objects: 1},
 	}
-	if got := f.accounts(); !slices.Equal(got, []quota.Account{server, want}) {
+	owner := quota.Account{Scope: ada, Usage: quota.Usage{Bytes: 7, Objects: 1}}
+	if got := f.accounts(); !slices.Equal(got, []quota.Account{server, owner, want}) {
 		f.Errorf("accounts: %+v", got)
 	}
 	f.must(meta.SetLimit{Scope: scope}, put("b", "k2", object(2, 1000)))
@@ -85,7 +86,7 @@ func testLimits(f *fixture) {
 	f.must(meta.DeleteObject{Bucket: "b", Key: "k"}, meta.DeleteObject{Bucket: "b", Key: "k2"})
 	f.must(meta.DeleteBucket{Bucket: "b"}, createBucket("b"))
 	f.reopen()
-	if got := f.accounts(); len(got) != 2 || got[1] != (quota.Account{Scope: scope}) {
+	if got := f.accounts(); len(got) != 3 || got[2] != (quota.Account{Scope: scope}) {
 		f.Errorf("accounts of a bucket made again: %+v", got)
 	}
 }
@@ -97,7 +98,9 @@ func testObjects(f *fixture) {
 	r := f.must(put("b", "k", object(1, 10, 20)))
 	f.wantGarbage(r)
 	usage := quota.Usage{Bytes: 30, Objects: 1}
-	want := []quota.Account{{Scope: quota.ServerScope, Usage: usage}, {Scope: quota.BucketScope("b"), Usage: usage}}
+	want := []quota.Account{
+		{Scope: quota.ServerScope, Usage: usage}, {Scope: ada, Usage: usage}, {Scope: quota.BucketScope("b"), Usage: usage},
+	}
 	if !slices.Equal(r.Accounts, want) {
 		f.Errorf("accounts of the result: %+v, want %+v", r.Accounts, want)
 	}
@@ -125,20 +128,23 @@ func testObjectKept(f *fixture) {
 	o := object(1, 5, 0, 1<<40)
 	o.ETag, o.Class, o.Owner = `d41d8cd98f00b204e9800998ecf8427e-2`, "GLACIER", "ada"
 	o.Checksum = checksum.Checksum{Algorithm: checksum.SHA256, Type: checksum.Composite, Value: []byte{0, 1}, Parts: 2}
+	o.Settings = meta.Settings{
+		Tags: []meta.Tag{{Key: "z", Value: ""}, {Key: "a", Value: "1"}}, LegalHold: meta.LegalHoldOff,
+		Retention: meta.Retention{Mode: meta.RetentionCompliance, Until: now}, ACL: []byte("acl"), Encryption: []byte{0},
+	}
 	o.Attributes = meta.Attributes{
 		ContentType: "text/plain", CacheControl: "no-store", ContentDisposition: "inline", ContentEncoding: "gzip",
-		ContentLanguage: "de", Expires: "never", StorageClass: "STANDARD_IA",
+		ContentLanguage: "de", Expires: "never", StorageClass: "STANDARD_IA", WebsiteRedirect: "/",
 		User: map[string]string{"z": "", "a": strings.Repeat("x", 2000), "": "empty name"},
 	}
 	o.Parts = []meta.PartHead{{Number: 1, Size: 5, Checksum: []byte{9}}, {Number: 10000, Size: 1 << 40}}
 	f.must(createBucket("b"), put("b", "k", o), put("b", "plain", object(4, 1)))
 	f.reopen()
-	if got := f.stat("b", "k"); !reflect.DeepEqual(got, o) {
-		f.Errorf("Stat:\n%+v, want\n%+v", got, o)
-	}
-	if got := f.stat("b", "plain"); !reflect.DeepEqual(got, object(4, 1)) {
-		f.Errorf("Stat: %+v", got)
-	}
+	o.Version = meta.NullVersion
+	f.wantObject(f.stat("b", "k"), o)
+	plain := object(4, 1)
+	plain.Version = meta.NullVersion
+	f.wantObject(f.stat("b", "plain"), plain)
 	page, err := f.repo.List(background, meta.ListRequest{Bucket: "b", Limit: 1})
 	if err != nil || !reflect.DeepEqual(*page.Entries[0].Head, o.ObjectHead) {
 		f.Errorf("List: %+v, %v", page, err)
@@ -234,6 +240,9 @@ func testInvalid(f *fixture) {
 	twice.Segments[1].Blob = blob(50)
 	noBlob := object(50, 10)
 	noBlob.Segments[0].Blob = meta.BlobID{}
+	encrypted, held, retained := object(50, 10), object(50, 10), object(50, 10)
+	encrypted.Segments[0].Stored = 10
+	held.LegalHold, retained.Retention.Mode = 3, meta.RetentionGovernance
 	for i, m := range []meta.Mutation{
 		put("b", "", object(50, 1)),
 		put("b", meta.Key(strings.Repeat("k", 1025)), object(50, 1)),
@@ -243,12 +252,18 @@ func testInvalid(f *fixture) {
 		put("b", "x", object(50, math.MaxInt64)), // usage would overflow
 		put("b", "x", twice),
 		put("b", "x", noBlob),
+		put("b", "x", encrypted),
+		put("b", "x", held),
+		put("b", "x", retained),
 		put("b", "x", object(1, 10)), // not new
 		put("b", "x", object(2, 1)),  // garbage
 		meta.PutObject{Bucket: "b", Key: "x", Object: object(1, 11), Shared: true},
 		createBucket(""),
 		createBucket("a\x00b"),
-		meta.CreateBucket{Bucket: meta.Bucket{Name: "new"}, Limit: quota.Limit{MaxBytes: -1}},
+		meta.CreateBucket{Bucket: meta.Bucket{Name: "new", Owner: "ada"}, Limit: quota.Limit{MaxBytes: -1}},
+		meta.CreateBucket{Bucket: meta.Bucket{Name: "new"}},
+		meta.SetLimit{Scope: quota.OwnerScope(""), Limit: quota.Limit{MaxObjects: 1}},
+		meta.SetLimit{Scope: quota.OwnerScope("bob"), Limit: quota.Limit{MaxObjects: -1}},
 		meta.SetLimit{Scope: quota.BucketScope("b"), Limit: quota.Limit{MaxObjects: -1}},
 		meta.SetLimit{Scope: quota.Scope{Kind: quota.Disk}},
 		createUpload("b", "k", "u"), // not new

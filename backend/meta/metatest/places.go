@@ -79,4 +79,13 @@ func testPlaces(f *fixture) {
 		f.Errorf("garbage rows %x, %v", garbage, err)
 	}
 	rows(meta.BlobRow{Blob: blob(1)}, meta.BlobRow{Blob: blob(2)}, meta.BlobRow{Blob: blob(3), Size: 30, References: 1})
+	// What a repair restores is taken as it is.
+	whole := meta.BlobRow{Blob: blob(3), Size: 30, References: 1}
+	wrong := meta.BlobRow{Blob: blob(3), Size: 31, References: 7, Place: 9}
+	f.must(meta.RestoreBlobs{Rows: []meta.BlobRow{wrong}})
+	rows(meta.BlobRow{Blob: blob(1)}, wrong)
+	f.must(meta.RestoreBlobs{Rows: []meta.BlobRow{{Blob: blob(3)}}})
+	rows(meta.BlobRow{Blob: blob(1)}, meta.BlobRow{Blob: blob(3)})
+	f.must(meta.RestoreBlobs{Rows: []meta.BlobRow{whole}})
+	rows(whole)
 }

@@ -1,0 +1,57 @@
+package meta
+
+import "time"
+
+// Row is what Walk visits: one of Bucket, ConfigRow, Record, ObjectRow, MarkerRow, Upload, PartRow, BlobRow,
+// GarbageRow, CorruptRow and quota.Account.
+type Row any
+
+// ObjectRow is a stored object, for Walk.
+type ObjectRow struct {
+	Bucket BucketName
+	Key    Key
+	Object Object
+	// Noncurrent says that it is not the key's latest version.
+	Noncurrent bool
+}
+
+// MarkerRow is a delete marker, for Walk.
+type MarkerRow struct {
+	Bucket   BucketName
+	Key      Key
+	Version  VersionID
+	Modified time.Time
+	Owner    string
+}
+
+// ConfigRow is a configuration of a bucket, for Walk.
+type ConfigRow struct {
+	Bucket BucketName
+	Config Config
+}
+
+// PartRow is a stored part, for Walk.
+type PartRow struct {
+	Bucket BucketName
+	Key    Key
+	Upload UploadID
+	Part   Part
+}
+
+// BlobRow is what is kept of a blob. Size is how many bytes its store keeps.
+type BlobRow struct {
+	Blob       BlobID
+	Size       int64
+	References int64
+	Place      uint64
+}
+
+// GarbageRow is a blob that waits for its deletion, for Walk.
+type GarbageRow struct{ Blob BlobID }
+
+// CorruptRow is a row that cannot be read back as it was written, for Walk.
+type CorruptRow struct {
+	Table string
+	Key   []byte
+	Err   error // wraps ErrCorrupt
+}
