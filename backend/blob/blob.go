@@ -48,6 +48,10 @@ type Store interface {
 	// Open returns a reader of size bytes of a blob from offset. It fails with ErrNotFound where the blob has another
 	// place by now: the caller looks it up again.
 	Open(ctx context.Context, ref Ref, offset, size int64) (io.ReadCloser, error)
+	// Settle tells that metadata refers to blobs from now on, durably. Every blob that was committed ends in Settle or in
+	// Delete, but for those of which it is not certain whether metadata refers to them. Until then, or until the next
+	// start, the store keeps it where it is, whatever metadata says of it.
+	Settle(refs []Ref)
 	// Delete removes blobs that nothing refers to. It is told of each of them once.
 	Delete(ctx context.Context, refs []Ref) error
 	// Walk calls visit for every blob, in no order, until visit returns an error, which Walk returns. What is not a whole

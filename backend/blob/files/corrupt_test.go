@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,8 +90,11 @@ func TestFlippedByteOfManyBlocks(t *testing.T) {
 		f.put(t, damaged)
 		f.wantCorrupt(t, "flipped byte")
 		// Blocks that are whole are still served.
-		bad := int64(max(0, at-headerBytes) / frameBytes)
-		if at < headerBytes {
+		bad := int64(at / BlockSize)
+		if past := at - len(f.content); past >= 0 {
+			bad = int64(past / crcBytes)
+		}
+		if at >= len(f.whole)-footerBytes {
 			continue
 		}
 		for block := range int64(7) {
@@ -109,12 +113,12 @@ func TestFlippedByteOfManyBlocks(t *testing.T) {
 func TestCutOrExtended(t *testing.T) {
 	for _, size := range []int{0, 1, 100, BlockSize, 5 * BlockSize, 5*BlockSize + 77} {
 		f := newFixture(t, size)
-		lengths := []int{0, 1, headerBytes - 1, headerBytes, headerBytes + crcBytes, headerBytes + crcBytes + 1}
+		lengths := []int{0, 1, footerBytes - 1, footerBytes, footerBytes + crcBytes, footerBytes + crcBytes + 1}
 		for n := -5; n <= 5; n++ {
 			lengths = append(lengths, len(f.whole)+n, len(f.whole)+n-frameBytes, len(f.whole)+n+frameBytes)
 		}
 		for block := range 8 {
-			lengths = append(lengths, headerBytes+block*frameBytes)
+			lengths = append(lengths, footerBytes+block*frameBytes)
 		}
 		for _, length := range lengths {
 			if length < 0 || length == len(f.whole) {
@@ -135,28 +139,46 @@ func TestCutOrExtended(t *testing.T) {
 	}
 }
 
+// join makes a file of blocks with their checksums, as split returns them, and a footer.
+func join(footer []byte, frames ...[]byte) []byte {
+	var file, sums []byte
+	for _, frame := range frames {
+		file = append(file, frame[:len(frame)-crcBytes]...)
+		sums = append(sums, frame[len(frame)-crcBytes:]...)
+	}
+	return slices.Concat(file, sums, footer)
+}
+
+// split returns the full blocks of a file of one group, each with its checksum behind it, and the footer.
+func split(file []byte) (footer []byte, frames [][]byte) {
+	n := (len(file) - footerBytes) / frameBytes
+	for i := range n {
+		sum := file[n*BlockSize+i*crcBytes:][:crcBytes]
+		frames = append(frames, slices.Concat(file[i*BlockSize:][:BlockSize], sum))
+	}
+	return file[len(file)-footerBytes:], frames
+}
+
 // TestCutAtBlock: the blocks that are left fit one by one; that there should be more of them is seen by the missing
 // mark of the last one.
 func TestCutAtBlock(t *testing.T) {
 	f := newFixture(t, 3*BlockSize)
-	f.put(t, f.whole[:headerBytes+2*frameBytes])
+	footer, frames := split(f.whole)
+	f.put(t, join(footer, frames[:2]...))
 	f.content = f.content[:2*BlockSize]
 	f.wantCorrupt(t, "cut at the end of a block, and metadata that agrees")
 }
 
 func TestMovedBlocks(t *testing.T) {
 	f := newFixture(t, 3*BlockSize)
-	frame := func(p []byte, i int) []byte { return p[headerBytes+i*frameBytes:][:frameBytes] }
-
-	swapped := bytes.Clone(f.whole)
-	copy(frame(swapped, 0), frame(f.whole, 1))
-	copy(frame(swapped, 1), frame(f.whole, 0))
-	f.put(t, swapped)
+	footer, frames := split(f.whole)
+	f.put(t, join(footer, frames...))
+	if got, err := blobtest.Get(f.Store, f.id, 0, int64(len(f.content)), 0); err != nil || !bytes.Equal(got, f.content) {
+		t.Fatalf("the blob, taken apart and put together: %v", err)
+	}
+	f.put(t, join(footer, frames[1], frames[0], frames[2]))
 	f.wantCorrupt(t, "swapped blocks")
-
-	repeated := bytes.Clone(f.whole)
-	copy(frame(repeated, 1), frame(f.whole, 0))
-	f.put(t, repeated)
+	f.put(t, join(footer, frames[0], frames[0], frames[2]))
 	f.wantCorrupt(t, "repeated block")
 
 	other := mustPut(t, f.Store, blobtest.Bytes(2, 3*BlockSize))
@@ -164,23 +186,25 @@ func TestMovedBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	_, strangers := split(stranger)
 	for i := range 3 {
-		foreign := bytes.Clone(f.whole)
-		copy(frame(foreign, i), frame(stranger, i))
-		f.put(t, foreign)
+		foreign := slices.Clone(frames)
+		foreign[i] = strangers[i]
+		f.put(t, join(footer, foreign...))
 		f.wantCorrupt(t, "block of another blob")
 	}
 	f.put(t, stranger)
 	f.wantCorrupt(t, "file of another blob")
-	f.put(t, append(bytes.Clone(f.whole[:headerBytes]), stranger[headerBytes:]...))
-	f.wantCorrupt(t, "blocks of another blob under the right header")
+	f.put(t, join(footer, strangers...))
+	f.wantCorrupt(t, "blocks of another blob over the right footer")
 }
 
 func TestOtherFormat(t *testing.T) {
 	f := newFixture(t, 10)
 	newer := bytes.Clone(f.whole)
-	newer[11] = formatVersion + 1
-	binary.BigEndian.PutUint32(newer[36:], crc32.Checksum(newer[:36], castagnoli))
+	footer := newer[len(newer)-footerBytes:]
+	footer[11] = formatVersion + 1
+	binary.BigEndian.PutUint32(footer[36:], crc32.Checksum(footer[:36], castagnoli))
 	f.put(t, newer)
 	f.wantCorrupt(t, "newer format")
 	if err := f.Verify(context.Background(), f.id); !strings.Contains(err.Error(), "unknown format 2") {

@@ -15,24 +15,30 @@
 //
 // # A blob's file
 //
-//	0        8          12           16        32           36         40
-//	+--------+----------+------------+---------+------------+----------+---------+---------+--   --+---------+
-//	| magic  | format   | block size | id      | zero       | CRC-32C  | block 0 | block 1 |  ...  | block n |
-//	| 8      | 4        | 4          | 16      | 4          | of 0..36 |         |         |       | (last)  |
-//	+--------+----------+------------+---------+------------+----------+---------+---------+--   --+---------+
+//	0                   64 MiB    64 MiB + 4 KiB
+//	+---------+--   --+---------+---------+--   --+---------+--   --+---------+---------+--------+
+//	| block 0 |  ...  | bl. 1023| sums    |  ...  | block k |  ...  | block n | sums    | footer |
+//	|         |       |         | 0..1023 |       |         |       | (last)  | k..n    | 40     |
+//	+---------+--   --+---------+---------+--   --+---------+--   --+---------+---------+--------+
 //
-//	block    0                               p           p+4
-//	         +-------------------------------+-----------+
-//	         | payload                       | CRC-32C   |    p = 65,536 in every block but the last, which
-//	         +-------------------------------+-----------+    has 1 to 65,536 (0 only where the blob is empty)
+//	footer   0        8          12           16        32           36         40
+//	         +--------+----------+------------+---------+------------+----------+
+//	         | magic  | format   | block size | id      | zero       | CRC-32C  |
+//	         | 8      | 4        | 4          | 16      | 4          | of 0..36 |
+//	         +--------+----------+------------+---------+------------+----------+
 //
-// Numbers are big-endian. A block's CRC is taken over the blob's id, the number 2*i+l (8 bytes; i is the block's index,
-// l is 1 for the last block of the blob and otherwise 0) and the payload: a block that was changed, moved within its
-// file or put into another blob's file does not fit, and neither does the last block of a file that was cut off or
-// extended, even by whole blocks.
+// Numbers are big-endian. A block is 65,536 bytes of the blob, the last one 1 to 65,536 (0 only where the blob is
+// empty). 1,024 blocks, or what is left of them at the end, are a group, and behind it are their checksums, 4 bytes
+// each: the bytes of a run of blocks lie together, to be read and sent as they are, and a writer remembers one group's
+// checksums, however long the blob is. Blocks begin at multiples of 4 KiB.
 //
-// There is no footer. A file of f bytes holds b = f-40 bytes of blocks, q = b/65,540 full ones and a rest of
-// r = b%65,540 bytes, so the blob has
+// A block's checksum is the CRC-32C over the blob's id, the number 2*i+l (8 bytes; i is the block's index, l is 1 for
+// the last block of the blob and otherwise 0) and the block: one that was changed, moved within its file or put into
+// another blob's file does not fit, and neither does the last block of a file that was cut off or extended, even by
+// whole blocks.
+//
+// The length of the file tells the size of the blob. A file of f bytes holds b = f-40 bytes of blocks and checksums,
+// enough for q = b/65,540 full ones and a rest of r = b%65,540 bytes, so the blob has
 //
 //	q*65,536            bytes where r is 0 and q is not,
 //	q*65,536 + r - 4    bytes where r is more than 4,
@@ -52,8 +58,9 @@
 // # Use
 //
 // A Store is safe for concurrent use; one process at a time may have a directory open (its caller sees to that). A
-// writer and a reader belong to one goroutine each. Either holds at most 262,201 bytes of buffer (four blocks), or one
-// block where it is known to be enough, or less for blobs under 16 KiB; buffers are pooled.
+// writer and a reader belong to one goroutine each. Either holds at most 266,280 bytes of buffer (four blocks, a
+// group's checksums and the footer), or one block of them where it is known to be enough, or less for blobs under
+// 16 KiB; buffers are pooled.
 //
 // Errors wrap blob.ErrNotFound, blob.ErrCorrupt, os.ErrClosed (the store was closed), or what the system said, so that
 // errors.Is(err, syscall.ENOSPC) works.

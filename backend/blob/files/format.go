@@ -15,10 +15,12 @@ const BlockSize = 64 << 10
 const (
 	magic         = "plimblob"
 	formatVersion = 1
-	headerBytes   = 40
+	footerBytes   = 40
 	crcBytes      = 4
-	frameBytes    = BlockSize + crcBytes // of every block but the last
-	blobsPerDir   = 4096                 // a power of 16, so that a directory is named by whole digits
+	frameBytes    = BlockSize + crcBytes // what a full block takes of a file, with its checksum
+	groupBlocks   = 1024                 // of a group; their checksums take 4 KiB, so that all groups begin at a page
+	groupBytes    = groupBlocks * frameBytes
+	blobsPerDir   = 4096 // a power of 16, so that a directory is named by whole digits
 	fileSuffix    = ".blob"
 	// maxBlobBytes keeps 2*i+l within 32 bits: CRC-32 finds every difference that spans no more, so two blocks of
 	// one blob can never be mistaken for each other.
@@ -38,12 +40,12 @@ func fileName(id blob.ID) string { return id.String() + fileSuffix }
 // fileBytes returns the length of the file of a blob of size bytes.
 func fileBytes(size int64) int64 {
 	blocks := max(1, (size+BlockSize-1)/BlockSize)
-	return headerBytes + size + blocks*crcBytes
+	return size + blocks*crcBytes + footerBytes
 }
 
 // blobBytes returns the size of the blob that a file of length bytes holds. ok is false where no blob has such a file.
 func blobBytes(length int64) (size int64, ok bool) {
-	blocks := length - headerBytes
+	blocks := length - footerBytes
 	if blocks == crcBytes {
 		return 0, true
 	}
@@ -60,7 +62,23 @@ func blobBytes(length int64) (size int64, ok bool) {
 // lastBlock returns the index of the last block of a blob of size bytes.
 func lastBlock(size int64) int64 { return max(0, size-1) / BlockSize }
 
-func putHeader(p []byte, id blob.ID) {
+// blockOffset returns where in a file a block begins.
+func blockOffset(index int64) int64 {
+	return index/groupBlocks*groupBytes + index%groupBlocks*BlockSize
+}
+
+// tablePlace returns where the checksums of a group are in the file of a blob of size bytes, and how long they are.
+// Behind those of the last group is the footer.
+func tablePlace(size, group int64) (offset int64, bytes int) {
+	first := group * groupBlocks
+	if last := lastBlock(size); last < first+groupBlocks {
+		bytes = int(last-first+1) * crcBytes
+		return fileBytes(size) - footerBytes - int64(bytes), bytes
+	}
+	return group*groupBytes + groupBlocks*BlockSize, groupBlocks * crcBytes
+}
+
+func putFooter(p []byte, id blob.ID) {
 	copy(p, magic)
 	binary.BigEndian.PutUint32(p[8:], formatVersion)
 	binary.BigEndian.PutUint32(p[12:], BlockSize)
@@ -69,18 +87,16 @@ func putHeader(p []byte, id blob.ID) {
 	binary.BigEndian.PutUint32(p[36:], crc32.Checksum(p[:36], castagnoli))
 }
 
-func checkHeader(p []byte, id blob.ID) error {
-	var want [headerBytes]byte
-	putHeader(want[:], id)
-	if len(p) >= headerBytes && bytes.Equal(p[:headerBytes], want[:]) {
+func checkFooter(p []byte, id blob.ID) error {
+	var want [footerBytes]byte
+	putFooter(want[:], id)
+	if bytes.Equal(p, want[:]) {
 		return nil
 	}
-	// The checksum decides whether the header is a damaged one of ours, or a whole one that does not belong here.
+	// The checksum decides whether the footer is a damaged one of ours, or a whole one that does not belong here.
 	switch {
-	case len(p) < headerBytes:
-		return fmt.Errorf("files: blob %s: header is cut off after %d bytes: %w", id, len(p), blob.ErrCorrupt)
 	case binary.BigEndian.Uint32(p[36:]) != crc32.Checksum(p[:36], castagnoli) || string(p[:8]) != magic:
-		return fmt.Errorf("files: blob %s: header is damaged: %w", id, blob.ErrCorrupt)
+		return fmt.Errorf("files: blob %s: footer is damaged: %w", id, blob.ErrCorrupt)
 	case !bytes.Equal(p[16:32], id[:]):
 		return fmt.Errorf("files: blob %s: file is that of blob %x: %w", id, p[16:32], blob.ErrCorrupt)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
@@ -17,11 +16,12 @@ type reader struct {
 	id     blob.ID
 	seed   uint32
 	file   file    // nil once nothing is left to read
-	buffer *buffer // nil before the first run and after Close
+	buffer *buffer // nil before the first run and after Close; its tail holds the checksums of the present group
+	size   int64   // of the blob, by the length of its file
+	group  int64   // whose checksums are in buffer; -1 before the first
 	at     int64   // the next byte of the blob to serve
 	end    int64   // the end of the range
-	first  int64   // the index of the first block in buffer
-	base   int     // where in buffer that block begins
+	begins int64   // the byte of the blob that buffer begins with
 	ready  int64   // bytes of the blob before this one, and in buffer, are checked
 	err    error   // what ended reading early
 }
@@ -31,9 +31,9 @@ var (
 	_ io.WriterTo   = (*reader)(nil)
 )
 
-// newReader checks the header, reads the first run and makes sure that the blob is long enough. It takes over f.
+// newReader checks the footer and that the blob is long enough, and reads the first run. It takes over f.
 func newReader(id blob.ID, f file, offset, size int64) (*reader, error) {
-	r := &reader{id: id, seed: blockSeed(id), file: f, at: offset, end: offset + size}
+	r := &reader{id: id, seed: blockSeed(id), file: f, group: -1, at: offset, end: offset + size}
 	if err := r.begin(); err != nil {
 		_ = r.Close() // it was opened to be read only: closing has nothing to lose
 		return nil, err
@@ -42,73 +42,75 @@ func newReader(id blob.ID, f file, offset, size int64) (*reader, error) {
 }
 
 func (r *reader) begin() error {
+	length, err := r.file.size()
+	if err != nil {
+		return r.failed(err)
+	}
+	// A blob that is too short is found before the first byte is served, not after the last that it has.
+	if err := r.checkLength(length); err != nil {
+		return err
+	}
+	r.size, _ = blobBytes(length)
 	at := r.at
 	if at == r.end && at > 0 {
 		at-- // an empty range is in the blob if the byte before it is
 	}
-	if at >= BlockSize {
-		var header [headerBytes]byte
-		n, err := r.file.readAt(header[:], 0)
-		if err != nil {
-			return r.failed(err)
-		}
-		if err := checkHeader(header[:n], r.id); err != nil {
-			return err
-		}
-	}
-	if lastBlock(r.end)-at/BlockSize >= runBlocks {
-		// A blob that is too short is found before the first byte is served, not after the last that it has.
-		length, err := r.file.size()
-		if err != nil {
-			return r.failed(err)
-		}
-		if err := r.checkLength(length); err != nil {
-			return err
-		}
+	first, blocks := r.run(at)
+	r.buffer = newBuffer(min(blocks*BlockSize, r.size-first*BlockSize))
+	if err := r.readFooter(first / groupBlocks); err != nil {
+		return err
 	}
 	return r.fill(at)
 }
 
-// fill reads and checks the run of blocks from the one that has byte at. The header comes with block 0.
+// run returns the blocks that are read for byte at: from its own up to the last of the run or of the range.
+func (r *reader) run(at int64) (first, blocks int64) {
+	first = at / BlockSize
+	return first, min(lastBlock(r.end)-first+1, runBlocks-first%runBlocks)
+}
+
+// readFooter reads and checks the footer, together with the checksums of the group where that is the last.
+func (r *reader) readFooter(group int64) error {
+	tail := r.buffer.tail()
+	offset, bytes := tablePlace(r.size, group)
+	if group < lastBlock(r.size)/groupBlocks {
+		offset, bytes = fileBytes(r.size)-footerBytes, 0
+	} else {
+		r.group = group
+	}
+	if err := r.read(tail[:bytes+footerBytes], offset); err != nil {
+		return err
+	}
+	return checkFooter(tail[bytes:bytes+footerBytes], r.id)
+}
+
+// fill reads and checks the run of blocks from the one that has byte at.
 func (r *reader) fill(at int64) error {
-	r.first, r.base = at/BlockSize, 0
-	blocks := min(lastBlock(r.end)-r.first+1, runBlocks)
-	offset := headerBytes + r.first*frameBytes
-	if r.first == 0 {
-		r.base, offset = headerBytes, 0
-	}
-	// One byte more than the blocks have tells whether the file goes on behind them.
-	want := r.base + int(blocks)*frameBytes + 1
-	size := want
-	if r.first == 0 && r.end < BlockSize {
-		size = int(fileBytes(r.end)) + 1 // if the blob ends where the range does, as it mostly does, this is all of it
-	}
-	if r.buffer == nil {
-		r.buffer = newBuffer(size)
-	}
-	for n := 0; ; {
-		m, err := r.file.readAt(r.buffer.p[n:size], offset+int64(n))
-		if err != nil {
-			return r.failed(err)
-		}
-		n += m
-		if n == size && size < want {
-			size = want
-			r.buffer = r.buffer.grown(size, n)
-			continue
-		}
-		// A short read is taken for the end of the file, which spares a system call. Only where the blocks do not
-		// fit that, the file is asked again.
-		err = r.check(r.buffer.p[:n], blocks, offset+int64(n), n < want)
-		if err != nil && m > 0 && n < want {
-			continue
-		}
-		if err != nil {
+	first, blocks := r.run(at)
+	if group := first / groupBlocks; group != r.group {
+		offset, bytes := tablePlace(r.size, group)
+		if err := r.read(r.buffer.tail()[:bytes], offset); err != nil {
 			return err
 		}
-		break
+		r.group = group
 	}
-	r.ready = min(r.end, (r.first+blocks)*BlockSize)
+	begins, ends := first*BlockSize, min(r.size, (first+blocks)*BlockSize)
+	if need := ends - begins; need > int64(r.buffer.room()) {
+		r.enlarge(need)
+	}
+	run := r.buffer.p[:ends-begins]
+	if err := r.read(run, blockOffset(first)); err != nil {
+		return err
+	}
+	for i := first; i < first+blocks; i++ {
+		payload := run[:min(BlockSize, len(run))]
+		run = run[len(payload):]
+		sum := binary.BigEndian.Uint32(r.buffer.tail()[i%groupBlocks*crcBytes:])
+		if sum != blockCRC(r.seed, i, i == lastBlock(r.size), payload) {
+			return fmt.Errorf("files: blob %s: block %d is not what was written: %w", r.id, i, blob.ErrCorrupt)
+		}
+	}
+	r.begins, r.ready = begins, min(r.end, ends)
 	if r.ready == r.end {
 		_ = r.file.close() // its bytes are here, and they are right
 		r.file = nil
@@ -116,27 +118,25 @@ func (r *reader) fill(at int64) error {
 	return nil
 }
 
-// check verifies blocks that were read: raw is what the file has from r.first (or from its header) up to length, which
-// is the whole length of the file if it ended there.
-func (r *reader) check(raw []byte, blocks, length int64, ended bool) error {
-	if r.base > 0 {
-		if err := checkHeader(raw, r.id); err != nil {
-			return err
+// enlarge makes room for a run that is longer than the first was, which began in its middle.
+func (r *reader) enlarge(n int64) {
+	larger := newBuffer(n)
+	copy(larger.tail(), r.buffer.tail())
+	r.buffer.free()
+	r.buffer = larger
+}
+
+// read fills p from the file. A file that ends before was cut since its length was asked for.
+func (r *reader) read(p []byte, offset int64) error {
+	for n := 0; n < len(p); {
+		m, err := r.file.readAt(p[n:], offset+int64(n))
+		if err != nil {
+			return r.failed(err)
 		}
-	}
-	size := int64(math.MaxInt64)
-	if ended {
-		if err := r.checkLength(length); err != nil {
-			return err
+		if m == 0 {
+			return fmt.Errorf("files: blob %s: ends at %d while it is read: %w", r.id, offset+int64(n), blob.ErrCorrupt)
 		}
-		size, _ = blobBytes(length)
-	}
-	for i := r.first; i < r.first+blocks; i++ {
-		frame := raw[r.base+int(i-r.first)*frameBytes:]
-		payload := frame[:min(BlockSize, size-i*BlockSize)]
-		if binary.BigEndian.Uint32(frame[len(payload):]) != blockCRC(r.seed, i, i == lastBlock(size), payload) {
-			return fmt.Errorf("files: blob %s: block %d is not what was written: %w", r.id, i, blob.ErrCorrupt)
-		}
+		n += m
 	}
 	return nil
 }
@@ -155,8 +155,8 @@ func (r *reader) checkLength(length int64) error {
 
 func (r *reader) failed(err error) error { return fmt.Errorf("files: read blob %s: %w", r.id, err) }
 
-// next returns the checked bytes from r.at to the end of their block or of the range. At the end of the range it
-// returns io.EOF.
+// next returns the checked bytes from r.at to the end of their run or of the range. At the end of the range it returns
+// io.EOF.
 func (r *reader) next() ([]byte, error) {
 	switch {
 	case r.err != nil:
@@ -168,10 +168,7 @@ func (r *reader) next() ([]byte, error) {
 			return nil, r.err
 		}
 	}
-	block := r.at / BlockSize
-	start := r.base + int(block-r.first)*frameBytes + int(r.at%BlockSize)
-	end := min((block+1)*BlockSize, r.ready)
-	return r.buffer.p[start : start+int(end-r.at)], nil
+	return r.buffer.p[r.at-r.begins : r.ready-r.begins], nil
 }
 
 // Read implements io.Reader.
@@ -188,7 +185,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// WriteTo implements io.WriterTo, in writes of a block each, straight from the buffer.
+// WriteTo implements io.WriterTo, in writes of a run each, straight from the buffer.
 func (r *reader) WriteTo(w io.Writer) (int64, error) {
 	var total int64
 	for {

@@ -11,14 +11,14 @@ import (
 	"github.com/plimsoll/plimsoll/backend/blob"
 )
 
-// writer collects blocks in a buffer and writes them several at a time. A block that is full stays open until more
-// bytes come, since the last one is marked as such.
+// writer collects blocks in a buffer and writes them several at a time, and a group's checksums behind the group. A
+// block that is full stays open until more bytes come, since the last one is marked as such.
 type writer struct {
 	store    *Store
 	id       blob.ID
 	file     file
 	seed     uint32
-	buffer   *buffer // nil once the writer has ended
+	buffer   *buffer // nil once the writer has ended; its tail collects the checksums of the present group
 	used     int     // bytes of buffer that are filled
 	start    int     // where in buffer the present block begins
 	index    int64   // of the present block
@@ -31,11 +31,7 @@ func newWriter(s *Store, id blob.ID, f file, size int64) *writer {
 	if size < 0 {
 		size = BlockSize // not known: enough for most, and a whole block
 	}
-	w := &writer{store: s, id: id, file: f, seed: blockSeed(id)}
-	w.buffer = newBuffer(int(min(fileBytes(size), int64(headerBytes+runBlocks*frameBytes))))
-	putHeader(w.buffer.p, id)
-	w.used, w.start = headerBytes, headerBytes
-	return w
+	return &writer{store: s, id: id, file: f, seed: blockSeed(id), buffer: newBuffer(size)}
 }
 
 // ID implements blob.Writer.
@@ -57,7 +53,7 @@ func (w *writer) Write(p []byte) (int, error) {
 		if w.err = w.makeRoom(); w.err != nil {
 			break
 		}
-		end := min(w.start+BlockSize, len(w.buffer.p)-crcBytes)
+		end := min(w.start+BlockSize, w.buffer.room())
 		m := copy(w.buffer.p[w.used:end], p[n:])
 		w.used += m
 		n += m
@@ -73,15 +69,15 @@ func (w *writer) makeRoom() error {
 		}
 	}
 	switch {
-	case w.start+frameBytes <= len(w.buffer.p):
+	case w.used < w.buffer.room():
 		return nil
-	case w.buffer.isLargest():
-		return w.flush() // a block that does not fit as a whole was not begun: the buffer holds sealed ones only
-	case w.used < len(w.buffer.p)-crcBytes:
+	case !w.buffer.isLargest():
+		w.buffer = w.buffer.grown() // more bytes came than were announced
 		return nil
+	case w.index%groupBlocks == 0: // the buffer is full of sealed blocks, the last of which ended its group
+		return w.flush(w.used + groupBlocks*crcBytes)
 	}
-	w.buffer = w.buffer.grown(len(w.buffer.p)+1, w.used) // more bytes came than were announced
-	return w.makeRoom()
+	return w.flush(w.used)
 }
 
 // seal ends the present block with its checksum, and begins the next.
@@ -90,18 +86,18 @@ func (w *writer) seal(isLast bool) error {
 		return fmt.Errorf("files: write blob %s: %w", w.id, syscall.EFBIG)
 	}
 	crc := blockCRC(w.seed, w.index, isLast, w.buffer.p[w.start:w.used])
-	binary.BigEndian.PutUint32(w.buffer.p[w.used:], crc)
-	w.used += crcBytes
+	binary.BigEndian.PutUint32(w.buffer.tail()[w.index%groupBlocks*crcBytes:], crc)
 	w.start = w.used
 	w.index++
 	return nil
 }
 
-func (w *writer) flush() error {
-	if err := w.file.write(w.buffer.p[:w.used]); err != nil {
+// flush writes the first bytes of the buffer, and empties it.
+func (w *writer) flush(bytes int) error {
+	if err := w.file.write(w.buffer.p[:bytes]); err != nil {
 		return fmt.Errorf("files: write blob %s: %w", w.id, err)
 	}
-	w.written += int64(w.used)
+	w.written += int64(bytes)
 	w.used, w.start = 0, 0
 	return nil
 }
@@ -131,7 +127,10 @@ func (w *writer) finish() error {
 	if err := w.seal(true); err != nil {
 		return err
 	}
-	if err := w.flush(); err != nil {
+	// The checksums move up to the last block, and the footer goes behind them.
+	end := w.used + copy(w.buffer.p[w.used:], w.buffer.tail()[:((w.index-1)%groupBlocks+1)*crcBytes])
+	putFooter(w.buffer.p[end:], w.id)
+	if err := w.flush(end + footerBytes); err != nil {
 		return err
 	}
 	if w.reserved > w.written {

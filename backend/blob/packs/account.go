@@ -8,6 +8,7 @@ type Stats struct {
 	Dead      int64 // of those that are deleted; 0 before SetLive was called
 	FileBytes int64 // of the files, as far as they are written
 	Counted   bool  // SetLive was called
+	InFlight  int   // blobs that were committed, and neither settled nor deleted
 }
 
 // deadShare is the part of all payload that may be dead before packs are compacted, as a fraction.
@@ -25,6 +26,7 @@ func (s *Store) Stats() Stats {
 		all.Records += p.records.Load()
 		all.Bytes += p.bytes.Load()
 		all.FileBytes += p.written.Load()
+		all.InFlight += p.inFlight()
 		if s.counted {
 			all.Dead += p.dead()
 		}
@@ -59,8 +61,8 @@ func (s *Store) SetLive(live map[uint32]int64) {
 }
 
 // NextCompaction returns the pack that is most worth to be compacted, if any is: one that is dead as a whole, or, while
-// more than 8 % of all payload is dead, the one with the largest dead share. A pack that is being written, or has the
-// highest number, is never returned (see the package comment), nor one that Compact has found damaged. Where Compact
+// more than 8 % of all payload is dead, the one with the largest dead share. A pack that is being written, holds blobs
+// in flight (see Settle), or has the highest number, is never returned, nor one that Compact has given up. Where Compact
 // fails otherwise (on a full disk, say) the same pack comes again: the caller waits a while.
 func (s *Store) NextCompaction() (pack uint32, ok bool) {
 	s.mu.Lock()
@@ -73,7 +75,7 @@ func (s *Store) NextCompaction() (pack uint32, ok bool) {
 	for _, p := range s.packs {
 		bytes := p.bytes.Load()
 		all += bytes
-		if p.number == s.highest || p.stuck.Load() || p.isOpen() {
+		if p.number == s.highest || p.stuck.Load() || p.isBusy() {
 			continue
 		}
 		if p.live.Load() <= 0 {

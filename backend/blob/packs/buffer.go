@@ -42,3 +42,8 @@ func (b *buffer) grown(n, used int) *buffer {
 }
 
 func (b *buffer) free() { bufferPools[b.class].Put(b) }
+
+// copyBytes is how much of a large blob is read at once.
+const copyBytes = 256 << 10
+
+var copyBuffers = sync.Pool{New: func() any { p := make([]byte, copyBytes); return &p }}

@@ -18,6 +18,10 @@ const (
 	maxPause = 100 * time.Millisecond
 )
 
+// ErrUncertain is what the error of a move wraps where metadata may have the old places or the new ones. Then the copies
+// stay in flight, so that neither they nor the originals are removed, until the next start.
+var ErrUncertain = errors.New("it is not known where metadata has the blobs")
+
 // Move says that a blob was copied. The metadata has it at From; the copy is durable, and not referred to.
 type Move struct {
 	ID       blob.ID
@@ -31,7 +35,8 @@ type Move struct {
 //
 // live tells which of the refs metadata has at that id and place. move is told of copies that are durable, and commits
 // their new places: for each it tells whether it did, which it must not if the blob was deleted, or was moved, meanwhile.
-// Where move fails, the copies count as dead, and the pack stays.
+// Where move fails, the pack stays, and the copies count as dead, but see ErrUncertain. The copies are in flight until
+// move has answered.
 //
 // After a crash, or an error, at any point every blob is where metadata has it: before move commits the copy is
 // an orphan, afterwards the original is, and the pack is removed after all moves only. A blob that lives and is damaged,
@@ -50,7 +55,7 @@ func (s *Store) Compact(
 	}
 	c := &compaction{store: s, pack: p, live: live, move: move}
 	if err := c.run(ctx); err != nil {
-		if errors.Is(err, blob.ErrCorrupt) {
+		if errors.Is(err, blob.ErrCorrupt) || errors.Is(err, ErrUncertain) {
 			p.stuck.Store(true) // trying again and again would help nobody
 		}
 		return fmt.Errorf("packs: compact pack %08x: %w", pack, err)
@@ -66,7 +71,7 @@ func (s *Store) Compact(
 }
 
 // compactable returns a pack that may be removed. The one with the highest number may not: its name keeps the number
-// from being used again.
+// from being used again. Nor may one with blobs in flight, which metadata is about to refer to.
 func (s *Store) compactable(ctx context.Context, number uint32) (*pack, error) {
 	if err := s.usable(ctx); err != nil {
 		return nil, err
@@ -77,7 +82,7 @@ func (s *Store) compactable(ctx context.Context, number uint32) (*pack, error) {
 	switch {
 	case p == nil:
 		return nil, fmt.Errorf("packs: compact pack %08x: %w", number, blob.ErrNotFound)
-	case number == highest || p.isOpen():
+	case number == highest || p.isBusy():
 		return nil, fmt.Errorf("packs: compact pack %08x: %w", number, errInUse)
 	}
 	return p, nil
@@ -200,18 +205,22 @@ func (c *compaction) copy(
 func (c *compaction) commit(ctx context.Context, moves []Move, copies []blob.Ref) error {
 	moved, err := c.move(ctx, moves)
 	switch {
+	case errors.Is(err, ErrUncertain):
+		return fmt.Errorf("enter the new places: %w", err)
 	case err != nil:
-		err = fmt.Errorf("enter the new places: %w", err)
+		return errors.Join(fmt.Errorf("enter the new places: %w", err), c.store.Delete(context.WithoutCancel(ctx), copies))
 	case len(moved) != len(moves):
-		err = fmt.Errorf("told of %d moves and was answered %d: %w", len(moves), len(moved), errAnswer)
+		return fmt.Errorf("told of %d moves and was answered %d: %w: %w", len(moves), len(moved), errAnswer, ErrUncertain)
 	}
-	var dead []blob.Ref
+	var entered, dead []blob.Ref
 	for i, ref := range copies {
-		if err != nil || !moved[i] {
+		if !moved[i] {
 			dead = append(dead, ref)
 			continue
 		}
+		entered = append(entered, ref)
 		c.pack.live.Add(-ref.Size)
 	}
-	return errors.Join(err, c.store.Delete(context.WithoutCancel(ctx), dead))
+	c.store.Settle(entered)
+	return c.store.Delete(context.WithoutCancel(ctx), dead)
 }

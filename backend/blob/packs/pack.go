@@ -42,15 +42,16 @@ type pack struct {
 
 	// mu guards what follows. It is never held during a system call.
 	mu       sync.Mutex
-	changed  *sync.Cond // on mu: flushing has ended
-	flushing bool       // somebody writes file, and owns it, preallocated and zeroed
-	end      int64      // where the next record will stand
-	durable  int64      // where the records end that are on the disk, or in the file where nothing is synced
-	pending  []*buffer  // records that stand from written to end
-	waiting  int64      // their bytes
-	retired  bool       // no more records are taken
-	sealed   bool       // the seal is written, or the pack was given up: nothing will be written
-	failed   error      // why it was given up
+	changed  *sync.Cond         // on mu: flushing has ended
+	flushing bool               // somebody writes file, and owns it, preallocated and zeroed
+	end      int64              // where the next record will stand
+	durable  int64              // where the records end that are on the disk, or in the file where nothing is synced
+	pending  []*buffer          // records that stand from written to end
+	waiting  int64              // their bytes
+	retired  bool               // no more records are taken
+	sealed   bool               // the seal is written, or the pack was given up: nothing will be written
+	failed   error              // why it was given up
+	flying   map[int64]struct{} // offsets of the records that are in flight, see Settle; nil for none
 
 	file         file  // nil where nothing will be written
 	preallocated int64 // the length that the file has been given ahead
@@ -90,6 +91,10 @@ func (p *pack) reserve(b *buffer, h header, limit int64) (place blob.Place, wait
 	p.bytes.Add(int64(h.length))
 	p.records.Add(1)
 	p.live.Add(int64(h.length))
+	if p.flying == nil {
+		p.flying = make(map[int64]struct{})
+	}
+	p.flying[p.end-n] = struct{}{}
 	return place, p.waiting, true
 }
 

@@ -92,8 +92,9 @@
 // Delete only counts. Compact copies what lives out of a pack into the active one, makes the copies durable, has
 // metadata enter the new places, and removes the pack after the last of them. A reader has its blob in memory, and
 // whoever looks for it at its old place afterwards gets blob.ErrNotFound and looks it up again. Counting decides only
-// which pack is worth it; what is removed was asked for, blob by blob. The pack that is written and the one with the
-// highest number are never compacted, so up to one pack may be dead as a whole.
+// which pack is worth it; what is removed was asked for, blob by blob. The pack that is written, the one with the
+// highest number, and those with blobs in flight, which metadata is about to enter, are not compacted, so up to one pack
+// may be dead as a whole for long.
 //
 // # Use
 //
@@ -137,7 +138,7 @@ const (
 var (
 	errFormat  = errors.New("written by a newer version")
 	errNumbers = errors.New("packs: the numbers of packs are used up")
-	errInUse   = errors.New("the pack is still written to, or has the highest number")
+	errInUse   = errors.New("the pack is still written to, holds blobs in flight, or has the highest number")
 	errAnswer  = errors.New("wrong number of answers")
 )
 
@@ -286,8 +287,9 @@ func addTarget(targets []target, ref blob.Ref) []target {
 	return append(targets, target{number, end})
 }
 
-// Delete removes blobs. A small one is only counted: its bytes stay in the pack until compaction, and are orphans. Each
-// is deleted once, so that the counts are right; see SetLive for what happens otherwise. What is not there is no error.
+// Delete removes blobs, those in flight among them. A small one is only counted: its bytes stay in the pack until
+// compaction, and are orphans. Each is deleted once, so that the counts are right; see SetLive for what happens
+// otherwise. What is not there is no error.
 func (s *Store) Delete(ctx context.Context, refs []blob.Ref) error {
 	if err := s.usable(ctx); err != nil {
 		return err
@@ -298,9 +300,10 @@ func (s *Store) Delete(ctx context.Context, refs []blob.Ref) error {
 			ids = append(ids, ref.ID)
 			continue
 		}
-		number, _ := splitPlace(ref.Place)
+		number, offset := splitPlace(ref.Place)
 		if p := s.pack(number); p != nil {
 			p.live.Add(-ref.Size)
+			p.land(offset)
 		}
 	}
 	if len(ids) == 0 {

@@ -10,7 +10,7 @@ import (
 // load finds the packs in the directory. Those that were ended in order have a seal as their last bytes, which says what
 // is to be known of them; of the others, mostly one after a crash and none otherwise, every byte is read.
 func (s *Store) load() error {
-	entries, err := os.ReadDir(s.dir)
+	entries, err := s.system.list(s.dir)
 	if err != nil {
 		return fmt.Errorf("packs: open %s: %w", s.dir, err)
 	}

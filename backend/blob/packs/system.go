@@ -3,6 +3,7 @@ package packs
 import (
 	"errors"
 	"io/fs"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,8 @@ type fileSystem interface {
 	// open opens a file to be read, and to be written where that is asked for.
 	open(path string, write bool) (file, error)
 	remove(path string) error
+	// list returns what is in a directory.
+	list(path string) ([]fs.DirEntry, error)
 	// syncDir makes the names in a directory durable.
 	syncDir(path string) error
 }
@@ -55,6 +58,8 @@ func (diskFileSystem) open(path string, write bool) (file, error) {
 func (diskFileSystem) remove(path string) error {
 	return pathError("unlink", path, retry(func() error { return unix.Unlink(path) }))
 }
+
+func (diskFileSystem) list(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
 
 func (diskFileSystem) syncDir(path string) error {
 	f, err := openDiskFile(path, unix.O_RDONLY|unix.O_DIRECTORY)

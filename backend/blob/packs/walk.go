@@ -37,7 +37,7 @@ func (s *Store) Walk(ctx context.Context, visit func(ref blob.Ref, err error) er
 }
 
 func (s *Store) walkStrangers(visit func(ref blob.Ref, err error) error) error {
-	entries, err := os.ReadDir(s.dir)
+	entries, err := s.system.list(s.dir)
 	if err != nil {
 		return fmt.Errorf("packs: walk: %w", err)
 	}

@@ -1,9 +1,11 @@
 package packs
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
@@ -93,6 +95,45 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.size = n
 	return len(p), nil
 }
+
+var _ io.ReaderFrom = (*Writer)(nil)
+
+// ReadFrom implements io.ReaderFrom. A blob that stays small is read into its record: its bytes are not copied. After
+// an error, which is r's as it is or one as Write's, the blob can only be aborted.
+func (w *Writer) ReadFrom(r io.Reader) (total int64, err error) {
+	if w.ended {
+		return 0, fmt.Errorf("packs: write blob %s: %w", w.id, os.ErrClosed)
+	}
+	if w.buffer == nil && w.large == nil && w.err == nil {
+		w.buffer = newBuffer(w.hint)
+	}
+	for w.large == nil && w.err == nil {
+		// Behind the payload there is always the room of its checksum: enough to meet io.EOF.
+		n, err := r.Read(w.buffer.p[headerBytes+w.size:])
+		w.size += n
+		total += int64(n)
+		if int64(w.size) > w.store.options.Threshold {
+			w.err = w.spill()
+		} else {
+			w.buffer = w.buffer.grown(w.size, w.size)
+		}
+		if err == io.EOF {
+			return total, w.err
+		}
+		w.err = cmp.Or(w.err, err)
+	}
+	if w.err != nil {
+		return total, w.err
+	}
+	p := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(p)
+	n, err := io.CopyBuffer(w.large, onlyReader{r}, *p)
+	w.err = err
+	return total + n, err
+}
+
+// onlyReader hides other methods: io.CopyBuffer is to use the buffer that it is given.
+type onlyReader struct{ io.Reader }
 
 // spill hands the blob over to the large store.
 func (w *Writer) spill() error {
