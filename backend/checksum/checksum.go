@@ -2,7 +2,7 @@
 // the checksum of a multipart object follows from those of its parts. It is pure: no state but tables that are
 // computed once, so everything in it may be called concurrently.
 //
-// Digests are raw bytes, big-endian for the CRCs, as S3 encodes them in base64.
+// Digests are raw bytes, big-endian for the CRCs and the XXHashes, as S3 encodes them in base64.
 //
 // Errors: values that a client sent and that cannot be a digest are ErrInvalid; asking for a combination that S3 does
 // not define is ErrUnsupported.
@@ -11,8 +11,10 @@
 package checksum
 
 import (
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -21,7 +23,9 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/minio/crc64nvme"
+	"github.com/zeebo/xxh3"
 )
 
 // ErrInvalid is wrapped by the errors for values that are not a digest of the algorithm: bad base64 or a bad length.
@@ -42,6 +46,17 @@ const (
 	CRC64NVME Algorithm = 3
 	SHA1      Algorithm = 4
 	SHA256    Algorithm = 5
+	SHA512    Algorithm = 6
+	MD5       Algorithm = 7
+	XXHASH64  Algorithm = 8
+	XXHASH3   Algorithm = 9
+	XXHASH128 Algorithm = 10
+)
+
+// Lengths of the digests of XXHash.
+const (
+	xxhash64Size  = 8
+	xxhash128Size = 16
 )
 
 // headerPrefix starts the header and trailer names of the checksums.
@@ -59,11 +74,16 @@ var algorithms = [...]struct {
 	CRC64NVME: {"CRC64NVME", headerPrefix + "crc64nvme", crc64nvme.Size},
 	SHA1:      {"SHA1", headerPrefix + "sha1", sha1.Size},
 	SHA256:    {"SHA256", headerPrefix + "sha256", sha256.Size},
+	SHA512:    {"SHA512", headerPrefix + "sha512", sha512.Size},
+	MD5:       {"MD5", headerPrefix + "md5", md5.Size},
+	XXHASH64:  {"XXHASH64", headerPrefix + "xxhash64", xxhash64Size},
+	XXHASH3:   {"XXHASH3", headerPrefix + "xxhash3", xxhash64Size},
+	XXHASH128: {"XXHASH128", headerPrefix + "xxhash128", xxhash128Size},
 }
 
 // Algorithms returns every algorithm except None, in the order of their numbers.
 func Algorithms() []Algorithm {
-	return []Algorithm{CRC32, CRC32C, CRC64NVME, SHA1, SHA256}
+	return []Algorithm{CRC32, CRC32C, CRC64NVME, SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128}
 }
 
 // ParseAlgorithm reads one of S3's names, such as "CRC32C", in any case. It reports false for everything else, the
@@ -150,6 +170,16 @@ func New(a Algorithm) hash.Hash {
 		return sha1.New()
 	case SHA256:
 		return sha256.New()
+	case SHA512:
+		return sha512.New()
+	case MD5:
+		return md5.New()
+	case XXHASH64:
+		return xxhash.New()
+	case XXHASH3:
+		return xxh3.New()
+	case XXHASH128:
+		return xxh3.New128()
 	default:
 		panic("checksum: no hash for algorithm " + strconv.Itoa(int(a)))
 	}
@@ -187,14 +217,14 @@ func ParseType(s string) (Type, bool) {
 }
 
 // Supports reports whether S3 takes this type for a multipart upload with this algorithm: CRC64NVME is always of the
-// full object, the SHAs are always composite, CRC32 and CRC32C can be either.
+// full object, CRC32 and CRC32C can be either, all others are always composite.
 func Supports(a Algorithm, t Type) bool {
 	switch a {
 	case CRC32, CRC32C:
 		return t == FullObject || t == Composite
 	case CRC64NVME:
 		return t == FullObject
-	case SHA1, SHA256:
+	case SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128:
 		return t == Composite
 	default:
 		return false
@@ -214,7 +244,7 @@ func DefaultType(a Algorithm) Type {
 type Checksum struct {
 	Algorithm Algorithm
 	Type      Type
-	// Value is the raw digest, big-endian for the CRCs, as S3 encodes it in base64.
+	// Value is the raw digest, as S3 encodes it in base64.
 	Value []byte
 	// Parts is the number of parts of a Composite checksum, S3's "-N" suffix; 0 otherwise.
 	Parts int

@@ -34,6 +34,15 @@ func TestKnownVectors(t *testing.T) {
 		{"crc64nvme of nothing", CRC64NVME, "", "0000000000000000"},
 		{"sha1", SHA1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
 		{"sha256", SHA256, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+		{"sha512", SHA512, "abc", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a" +
+			"2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
+		{"md5", MD5, "abc", "900150983cd24fb0d6963f7d28e17f72"},
+		{"xxhash64 of nothing", XXHASH64, "", "ef46db3751d8e999"},
+		{"xxhash64", XXHASH64, "abc", "44bc2cf5ad770999"},
+		{"xxhash3 of nothing", XXHASH3, "", "2d06800538d394c2"},
+		{"xxhash3", XXHASH3, "abc", "78af5f94892f3950"},
+		{"xxhash128 of nothing", XXHASH128, "", "99aa06d3014798d86001c324468d497f"},
+		{"xxhash128", XXHASH128, "abc", "06b05ab6733a618578af5f94892f3950"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -64,7 +73,7 @@ func TestNames(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range []string{"", "MD5", "CRC", "CRC32 ", "crc64", "\u212arc32"} {
+	for _, s := range []string{"", "MD4", "CRC", "XXHASH", "CRC32 ", "crc64", "\u212arc32"} {
 		if got, ok := ParseAlgorithm(s); ok {
 			t.Errorf("ParseAlgorithm(%q) = %v", s, got)
 		}
@@ -156,6 +165,11 @@ func TestMultipartRules(t *testing.T) {
 		{CRC64NVME, true, false, FullObject},
 		{SHA1, false, true, Composite},
 		{SHA256, false, true, Composite},
+		{SHA512, false, true, Composite},
+		{MD5, false, true, Composite},
+		{XXHASH64, false, true, Composite},
+		{XXHASH3, false, true, Composite},
+		{XXHASH128, false, true, Composite},
 		{None, false, false, Composite},
 	}
 	for _, tt := range tests {
@@ -181,7 +195,7 @@ func TestCompositeOf(t *testing.T) {
 
 func TestCombineErrors(t *testing.T) {
 	good := []PartSum{{Value: make([]byte, 4), Size: 1}}
-	for _, a := range []Algorithm{SHA1, SHA256, None, 99} {
+	for _, a := range []Algorithm{SHA1, SHA256, SHA512, MD5, XXHASH64, XXHASH3, XXHASH128, None, 99} {
 		if _, err := Combine(a, good); !errors.Is(err, ErrUnsupported) {
 			t.Errorf("%v: %v, want ErrUnsupported", a, err)
 		}
