@@ -7,11 +7,23 @@ import (
 	"github.com/plimsoll/plimsoll/quota"
 )
 
-// CreateBucket makes a bucket with a limit, which may be zero. It fails with meta.ErrBucketExists. The name has been
-// checked by the caller.
-func (s *Store) CreateBucket(_ context.Context, name meta.BucketName, owner string, limit quota.Limit) error {
-	bucket := meta.Bucket{Name: name, Created: s.timestamp(), Owner: owner}
-	_, err := s.commit(&proposal{mutation: meta.CreateBucket{Bucket: bucket, Limit: limit}})
+// CreateBucketInput is the bucket that CreateBucket makes. Its name has been checked by the caller.
+type CreateBucketInput struct {
+	Name  meta.BucketName
+	Owner string
+	Limit quota.Limit // may be zero
+	// ObjectLock lets its objects be locked, and keeps their versions from the start.
+	ObjectLock bool
+	Configs    []meta.Config
+}
+
+// CreateBucket makes a bucket. It fails with meta.ErrBucketExists.
+func (s *Store) CreateBucket(_ context.Context, in CreateBucketInput) error {
+	bucket := meta.Bucket{Name: in.Name, Created: s.timestamp(), Owner: in.Owner, ObjectLock: in.ObjectLock}
+	if in.ObjectLock {
+		bucket.Versioning = meta.VersioningEnabled
+	}
+	_, err := s.commit(&proposal{mutation: meta.CreateBucket{Bucket: bucket, Limit: in.Limit, Configs: in.Configs}})
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/blob"
 	"github.com/plimsoll/plimsoll/backend/blob/packs"
+	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/backend/meta/bolt"
 	"github.com/plimsoll/plimsoll/quota"
@@ -24,26 +25,51 @@ type CheckReport struct {
 	Uploads int64 `json:"uploads"`
 	Blobs   int64 `json:"blobs"`
 	Bytes   int64 `json:"bytes"`
-	// DeadBytes are in packs, and nothing refers to them: compaction takes them away when there are enough.
-	DeadBytes int64 `json:"dead_bytes"`
+	// DeadBlobs are in packs, and nothing refers to them: compaction takes them away when there are enough. DeadDamaged is
+	// how many of them cannot be read, by a check of everything: a crash has cut them off, or the disk has damaged what
+	// nobody needs.
+	DeadBlobs   int64 `json:"dead_blobs"`
+	DeadBytes   int64 `json:"dead_bytes"`
+	DeadDamaged int64 `json:"dead_damaged"`
 	// Unswept is how many blobs nothing refers to after a stop that was not clean: the next start deletes them.
 	Unswept int64 `json:"unswept"`
+	// Repairable is how many blobs have rows that are lost or wrong, and are there: Repair restores the rows. Repaired is
+	// how many it has restored; what else is reported is the state after that.
+	Repairable int64 `json:"repairable"`
+	Repaired   int64 `json:"repaired"`
 	// Problems says what is wrong, one sentence each; empty where the store is sound.
 	Problems []string `json:"problems"`
 }
 
 // Check recounts a store that no process has open: every row has its blobs with the right sizes, every blob a row,
-// reference counts and usage equal a recount. With deep, every block of every blob is read and its checksum verified.
+// reference counts and usage equal a recount. Blobs in packs must be where their rows say. With deep, every block of
+// every blob is read and its checksum verified, dead ones included.
 // It holds 48 bytes or so per blob in memory. It fails with meta.ErrLocked where a server is running, and with
 // fs.ErrNotExist where there is no store.
 func Check(ctx context.Context, dir string, deep bool) (CheckReport, error) {
+	s, err := openToCheck(dir)
+	if err != nil {
+		return CheckReport{}, err
+	}
+	c, err := s.check(ctx, deep)
+	return c.report, errors.Join(err, s.close())
+}
+
+// checkedStore is a store that is open to be checked.
+type checkedStore struct {
+	meta  meta.Repository
+	blobs blob.Store
+	dirty bool
+}
+
+func openToCheck(dir string) (*checkedStore, error) {
 	path := filepath.Join(dir, "meta.db")
 	if _, err := os.Stat(path); err != nil {
-		return CheckReport{}, fmt.Errorf("no store in %s: %w", dir, err)
+		return nil, fmt.Errorf("no store in %s: %w", dir, err)
 	}
 	repository, err := bolt.Open(path, bolt.Options{Sync: true})
 	if err != nil {
-		return CheckReport{}, fmt.Errorf("metadata: %w", err)
+		return nil, fmt.Errorf("metadata: %w", err)
 	}
 	_, blobs, err := openBlobs(dir, packs.Options{Sync: true})
 	if isDiskFull(err) {
@@ -54,33 +80,45 @@ func Check(ctx context.Context, dir string, deep bool) (CheckReport, error) {
 		_, blobs, err = openBlobs(dir, packs.Options{Sync: true})
 	}
 	if err != nil {
-		return CheckReport{}, errors.Join(err, repository.Close())
+		return nil, errors.Join(err, repository.Close())
 	}
 	_, err = os.Stat(filepath.Join(dir, dirtyMark))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return CheckReport{}, errors.Join(err, blobs.Close(), repository.Close())
+		return nil, errors.Join(err, blobs.Close(), repository.Close())
 	}
-	c := newChecker(err == nil)
-	err = c.run(ctx, repository, blobs, deep)
-	return c.report, errors.Join(err, blobs.Close(), repository.Close())
+	return &checkedStore{meta: repository, blobs: blobs, dirty: err == nil}, nil
+}
+
+func (s *checkedStore) close() error { return errors.Join(s.blobs.Close(), s.meta.Close()) }
+
+func (s *checkedStore) check(ctx context.Context, deep bool) (*checker, error) {
+	c := newChecker(s.dirty)
+	return c, c.run(ctx, s.meta, s.blobs, deep)
 }
 
 // checker gathers what the rows and the blobs say, to compare it at the end.
 type checker struct {
 	dirty   bool
 	report  CheckReport
-	buckets map[meta.BucketName]bool
-	uploads map[meta.UploadID]int64 // what the row says its parts have
-	parts   map[meta.UploadID]int64 // what they have
+	buckets map[meta.BucketName]quota.Scope // with their owners
+	uploads map[meta.UploadID]int64         // what the row says its parts have
+	parts   map[meta.UploadID]int64         // what they have
 	counted map[quota.Scope]quota.Usage
 	stated  map[quota.Scope]quota.Usage
 	refs    map[meta.BlobID]*refs
+	// elsewhere are the places of blobs that are referred to, other than those that their rows say.
+	elsewhere map[meta.BlobID][]blob.Place
+	// unread says that rows of objects or parts cannot be read: references are more than a recount gives.
+	unread bool
+	// restorable are the rows that should be there instead of those that are.
+	restorable []meta.BlobRow
 }
 
 // refs is what is known of one blob.
 type refs struct {
 	counted, stated int64 // references
-	size            int64 // by the rows that refer to it
+	size            int64 // by the rows that refer to it, or its own
+	row, needed     int64 // size by its own row, and by those that refer to it; -1 where there is none, or they differ
 	place           blob.Place
 	garbage, onDisk bool
 }
@@ -89,12 +127,14 @@ func newChecker(dirty bool) *checker {
 	return &checker{
 		dirty:   dirty,
 		report:  CheckReport{Problems: []string{}},
-		buckets: make(map[meta.BucketName]bool),
+		buckets: make(map[meta.BucketName]quota.Scope),
 		uploads: make(map[meta.UploadID]int64),
 		parts:   make(map[meta.UploadID]int64),
 		counted: make(map[quota.Scope]quota.Usage),
 		stated:  make(map[quota.Scope]quota.Usage),
 		refs:    make(map[meta.BlobID]*refs),
+
+		elsewhere: make(map[meta.BlobID][]blob.Place),
 	}
 }
 
@@ -108,6 +148,9 @@ func (c *checker) run(ctx context.Context, repository meta.Repository, blobs blo
 	}
 	err := blobs.Walk(ctx, func(ref blob.Ref, err error) error {
 		c.blob(ref, err)
+		if deep && err == nil && ref.Place != 0 && !c.refersTo(ref) && blobs.Verify(ctx, ref) != nil {
+			c.report.DeadDamaged++
+		}
 		return ctx.Err()
 	})
 	if err != nil {
@@ -118,6 +161,7 @@ func (c *checker) run(ctx context.Context, repository meta.Repository, blobs blo
 	if deep {
 		err = c.verify(ctx, blobs)
 	}
+	c.findRestorable(ctx, blobs)
 	slices.Sort(c.report.Problems)
 	return err
 }
@@ -141,12 +185,22 @@ func (c *checker) verify(ctx context.Context, blobs blob.Store) error {
 func (c *checker) row(row meta.Row) error {
 	switch r := row.(type) {
 	case meta.Bucket:
-		c.buckets[r.Name] = true
+		c.buckets[r.Name] = quota.OwnerScope(r.Owner)
 		c.report.Buckets++
 	case meta.ObjectRow:
 		c.report.Objects++
-		c.count(r.Bucket, quota.Delta{Bytes: r.Object.Size, Objects: 1})
-		c.segments(fmt.Sprintf("object %q in bucket %q", r.Key, r.Bucket), r.Object.Segments, r.Object.Size)
+		d, name := quota.Delta{Bytes: r.Object.Size, Objects: 1}, fmt.Sprintf("object %q in bucket %q", r.Key, r.Bucket)
+		if r.Noncurrent {
+			d.Noncurrent, name = 1, fmt.Sprintf("version %s of %s", r.Object.Version, name)
+		}
+		c.count(r.Bucket, d)
+		c.segments(name, r.Object.Segments, r.Object.Size)
+		c.encryption(name, &r.Object)
+	case meta.MarkerRow:
+		c.count(r.Bucket, quota.Delta{Markers: 1})
+	case meta.ConfigRow:
+		c.count(r.Bucket, quota.Delta{})
+	case meta.Record:
 	case meta.Upload:
 		c.report.Uploads++
 		c.uploads[r.ID] = r.PartBytes
@@ -162,10 +216,11 @@ func (c *checker) row(row meta.Row) error {
 		if of.size >= 0 && of.size != r.Size {
 			c.problem("blob %s: its row says %d bytes, those that refer to it %d", blob.ID(r.Blob), r.Size, of.size)
 		}
-		of.size = r.Size
+		of.size, of.row = r.Size, r.Size
 	case meta.GarbageRow:
 		c.of(r.Blob).garbage = true
 	case meta.CorruptRow:
+		c.unread = true
 		c.problem("table %s, key %q: %v", r.Table, r.Key, r.Err)
 	case quota.Account:
 		c.stated[r.Scope] = r.Usage
@@ -185,7 +240,7 @@ func (c *checker) count(bucket meta.BucketName, d quota.Delta) {
 func (c *checker) of(id meta.BlobID) *refs {
 	r := c.refs[id]
 	if r == nil {
-		r = &refs{size: -1}
+		r = &refs{size: -1, row: -1, needed: -1}
 		c.refs[id] = r
 	}
 	return r
@@ -196,23 +251,46 @@ func (c *checker) segments(name string, segments []meta.Segment, size int64) {
 		size -= s.Size
 		r := c.of(s.Blob)
 		r.counted++
-		if r.size >= 0 && r.size != s.Size {
-			c.problem("%s takes blob %s to have %d bytes, another row %d", name, blob.ID(s.Blob), s.Size, r.size)
+		if r.size >= 0 && r.size != s.StoredSize() {
+			c.problem("%s takes blob %s to have %d bytes, another row %d", name, blob.ID(s.Blob), s.StoredSize(), r.size)
 		}
-		r.size = s.Size
+		r.size = s.StoredSize()
+		if r.counted == 1 {
+			r.needed = r.size
+		} else if r.needed != r.size {
+			r.needed = -1
+		}
 	}
 	if size != 0 {
 		c.problem("%s: its size and its segments differ by %d bytes", name, size)
 	}
 }
 
+// encryption checks that the blobs of an encrypted object are encrypted, and those of others are not. Whether they are
+// so under the object's key cannot be told without the keyring.
+func (c *checker) encryption(name string, o *meta.Object) {
+	for _, s := range o.Segments {
+		want := s.Size
+		if len(o.Encryption) > 0 {
+			want = encryption.StoredSize(s.Size)
+		}
+		if s.StoredSize() != want {
+			c.problem("%s: blob %s is stored with %d bytes, not %d", name, blob.ID(s.Blob), s.StoredSize(), want)
+		}
+	}
+}
+
 func (c *checker) blob(ref blob.Ref, err error) {
 	r := c.refs[meta.BlobID(ref.ID)]
-	referred := r != nil && r.counted > 0 && r.place == ref.Place
+	referred := c.refersTo(ref)
+	if !referred && r != nil && r.counted > 0 && r.needed == ref.Size && err == nil {
+		c.elsewhere[meta.BlobID(ref.ID)] = append(c.elsewhere[meta.BlobID(ref.ID)], ref.Place)
+	}
 	switch {
 	case ref.ID == (blob.ID{}): // no blob of the store: no sweep deletes it
 		c.problem("%v", err)
 	case !referred && ref.Place != 0:
+		c.report.DeadBlobs++
 		c.report.DeadBytes += ref.Size
 	case !referred && (c.dirty || (r != nil && r.garbage)):
 		c.report.Unswept++
@@ -232,12 +310,27 @@ func (c *checker) blob(ref blob.Ref, err error) {
 	}
 }
 
+// refersTo says whether rows refer to a blob, and its own row says that it is there.
+func (c *checker) refersTo(ref blob.Ref) bool {
+	r := c.refs[meta.BlobID(ref.ID)]
+	return r != nil && r.counted > 0 && r.place == ref.Place
+}
+
+// exists reports whether a bucket is there, where the scope is one.
+func (c *checker) exists(scope quota.Scope) bool {
+	_, ok := c.buckets[meta.BucketName(scope.Name)]
+	return ok || scope.Kind != quota.Bucket
+}
+
 func (c *checker) compareUsage() {
+	for name, owner := range c.buckets {
+		c.counted[owner] = c.counted[owner].Apply(quota.Delta(c.counted[quota.BucketScope(string(name))]))
+	}
 	for scope, stated := range c.stated {
 		if counted := c.counted[scope]; counted != stated {
 			c.problem("%s: usage is %+v, a recount gives %+v", scope, stated, counted)
 		}
-		if scope.Kind == quota.Bucket && !c.buckets[meta.BucketName(scope.Name)] {
+		if !c.exists(scope) {
 			c.problem("usage of bucket %q, which does not exist", scope.Name)
 		}
 	}
@@ -245,7 +338,7 @@ func (c *checker) compareUsage() {
 		if _, ok := c.stated[scope]; !ok {
 			c.problem("%s has no usage row, a recount gives %+v", scope, counted)
 		}
-		if scope.Kind == quota.Bucket && !c.buckets[meta.BucketName(scope.Name)] {
+		if !c.exists(scope) {
 			c.problem("rows of bucket %q, which does not exist", scope.Name)
 		}
 	}

@@ -160,7 +160,7 @@ func soundRows() map[string]meta.Row {
 	one, two := meta.BlobID{1}, meta.BlobID{2}
 	usage := quota.Usage{Bytes: 10, Objects: 1, PartBytes: 5, Uploads: 1}
 	return map[string]meta.Row{
-		"bucket": meta.Bucket{Name: "b"},
+		"bucket": meta.Bucket{Name: "b", Owner: "ada"},
 		"object": meta.ObjectRow{Bucket: "b", Key: "k", Object: meta.Object{
 			ObjectHead: meta.ObjectHead{Size: 10}, Segments: []meta.Segment{{Blob: one, Size: 10}},
 		}},
@@ -171,6 +171,7 @@ func soundRows() map[string]meta.Row {
 		"blob one": meta.BlobRow{Blob: one, Size: 10, References: 1},
 		"blob two": meta.BlobRow{Blob: two, Size: 5, References: 1},
 		"account":  quota.Account{Scope: bucketB, Usage: usage},
+		"owner":    quota.Account{Scope: ownerAda, Usage: usage},
 		"server":   quota.Account{Scope: quota.ServerScope, Usage: usage},
 	}
 }
@@ -185,15 +186,44 @@ func TestCheckReportsRowsThatContradictEachOther(t *testing.T) {
 		{"sound rows", nil, ""},
 		{"usage of a bucket that is wrong", map[string]meta.Row{
 			"account": quota.Account{Scope: bucketB, Usage: quota.Usage{Bytes: 11, Objects: 1, PartBytes: 5, Uploads: 1}},
-		}, `Bucket "b": usage is {Bytes:11 Objects:1 PartBytes:5 Uploads:1}, a recount gives {Bytes:10`},
+		}, `Bucket "b": usage is {Bytes:11 Objects:1 PartBytes:5 Uploads:1 Noncurrent:0 Markers:0}, a recount gives {Bytes:10`},
 		{
 			"usage of the server that is wrong",
 			map[string]meta.Row{"server": quota.Account{Scope: quota.ServerScope}},
-			"The server: usage is {Bytes:0 Objects:0 PartBytes:0 Uploads:0}, a recount gives {Bytes:10",
+			"The server: usage is {Bytes:0 Objects:0 PartBytes:0 Uploads:0 Noncurrent:0 Markers:0}, a recount gives {Bytes:10",
 		},
+		{
+			"usage of an owner that is wrong",
+			map[string]meta.Row{"owner": quota.Account{Scope: ownerAda}},
+			`User "ada": usage is {Bytes:0 Objects:0 PartBytes:0 Uploads:0 Noncurrent:0 Markers:0}, a recount gives {Bytes:10`,
+		},
+		{"an owner who has another's bucket counted", map[string]meta.Row{
+			"bucket": meta.Bucket{Name: "b", Owner: "bob"}, "more": quota.Account{Scope: quota.OwnerScope("bob")},
+		}, `User "bob": usage is {Bytes:0`},
+		{"an owner without a bucket, who has a limit", map[string]meta.Row{
+			"more": quota.Account{Scope: quota.OwnerScope("bob"), Limit: quota.Limit{MaxBytes: 1}},
+		}, ""},
+		{"usage of an owner that is missing", map[string]meta.Row{"owner": nil}, `User "ada" has no usage row`},
 		{"usage that is missing", map[string]meta.Row{"account": nil}, "has no usage row"},
 		{"usage of no bucket", map[string]meta.Row{"more": quota.Account{Scope: quota.BucketScope("c")}}, "which does not exist"},
 		{"objects of no bucket", map[string]meta.Row{"bucket": nil}, "which does not exist"},
+		{"a version that is noncurrent", map[string]meta.Row{
+			"object": meta.ObjectRow{Bucket: "b", Key: "k", Noncurrent: true, Object: meta.Object{
+				ObjectHead: meta.ObjectHead{Size: 10}, Segments: []meta.Segment{{Blob: meta.BlobID{1}, Size: 10}},
+			}},
+		}, "a recount gives {Bytes:10 Objects:1 PartBytes:5 Uploads:1 Noncurrent:1 Markers:0}"},
+		{"a delete marker that is not counted", map[string]meta.Row{
+			"more": meta.MarkerRow{Bucket: "b", Key: "l"},
+		}, "a recount gives {Bytes:10 Objects:1 PartBytes:5 Uploads:1 Noncurrent:0 Markers:1}"},
+		{"a configuration of no bucket", map[string]meta.Row{
+			"more": meta.ConfigRow{Bucket: "c"},
+		}, `rows of bucket "c", which does not exist`},
+		{"a record", map[string]meta.Row{"more": meta.Record{Kind: "user", Name: "ada"}}, ""},
+		{"a blob that is stored with more bytes than its object has", map[string]meta.Row{
+			"object": meta.ObjectRow{Bucket: "b", Key: "k", Object: meta.Object{
+				ObjectHead: meta.ObjectHead{Size: 10}, Segments: []meta.Segment{{Blob: meta.BlobID{1}, Size: 10, Stored: 26}},
+			}},
+		}, "blob 01"},
 		{"a reference too many", map[string]meta.Row{
 			"blob one": meta.BlobRow{Blob: meta.BlobID{1}, Size: 10, References: 2},
 		}, "has 1 references, its row says 2"},

@@ -202,7 +202,8 @@ func (c *committer) commitBatch(batch []*proposal) {
 }
 
 // commitFreeing commits proposals that give space back, on a disk that has none: without the garbage rows, which can
-// wait, with the ballast's space, and, since every row that a transaction touches costs it a page, a few at a time.
+// wait, and with the ballast's space, which lets the metadata go on from their full journal to the database. Where there
+// is still no room, smaller batches may find some: what they write is smaller.
 func (c *committer) commitFreeing(batch []*proposal) {
 	if len(batch) == 0 {
 		return
@@ -249,16 +250,18 @@ func (c *committer) tryBatch(batch []*proposal, lazy []meta.BlobID) error {
 		c.forget(lazy)
 		return fmt.Errorf("commit: %w", err)
 	}
+	c.refreshBuckets(batch, results)
 	for i, p := range batch {
 		r := results[i]
 		if r.Err != nil {
 			var exceeded *quota.ExceededError
 			if errors.As(r.Err, &exceeded) {
-				c.store.ledger.refused(exceeded.Scope.Kind)
+				c.store.ledger.refused(exceeded.Scope)
 			}
 			p.answer <- answer{err: r.Err}
 			continue
 		}
+		c.store.blobs.Settle(p.blobs)
 		c.store.ledger.committed(r, p.hold)
 		c.store.garbage.add(r.Garbage)
 		p.answer <- answer{result: r}
@@ -266,8 +269,22 @@ func (c *committer) tryBatch(batch []*proposal, lazy []meta.BlobID) error {
 	return nil
 }
 
+// refreshBuckets takes over what a commit has changed of buckets, before anybody is told that it did. A state that cannot
+// be read stays as it was until the next change, or the next start.
+func (c *committer) refreshBuckets(batch []*proposal, results []meta.Result) {
+	for i, p := range batch {
+		name, changed := changedBucket(p.mutation)
+		if !changed || results[i].Err != nil {
+			continue
+		}
+		if err := c.store.buckets.refresh(context.Background(), c.store.meta, name); err != nil {
+			c.store.log.Error("read a bucket's state after its change", "bucket", name, "error", err)
+		}
+	}
+}
+
 // failure is the answer to a proposal whose batch could not be stored. Where it is not certain that nothing of it is on
-// disk, its blobs stay, and the next start sweeps what is not referred to.
+// disk, its blobs stay, unsettled, and the next start sweeps what is not referred to.
 func (c *committer) failure(p *proposal, err error) error {
 	if isDiskFull(err) {
 		return c.store.diskFull(p.bytes, err)

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
@@ -69,9 +70,11 @@ func (s *Store) compact(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
+		s.log.Debug("compacting", "pack", pack)
 		if err := s.packs.Compact(ctx, pack, s.liveBlobs, s.moveBlobs); err != nil {
 			return err
 		}
+		s.log.Debug("compacted", "pack", pack)
 	}
 }
 
@@ -92,12 +95,16 @@ func (s *Store) liveBlobs(ctx context.Context, refs []blob.Ref) ([]bool, error) 
 	return live, nil
 }
 
-// moveBlobs commits the new places of blobs that have been copied.
+// moveBlobs commits the new places of blobs that have been copied. The copies are in flight until it returns.
 func (s *Store) moveBlobs(_ context.Context, moves []packs.Move) ([]bool, error) {
 	m := meta.MoveBlobs{Moves: make([]meta.Move, 0, len(moves))}
 	for _, move := range moves {
 		m.Moves = append(m.Moves, meta.Move{Blob: meta.BlobID(move.ID), From: uint64(move.From), To: uint64(move.To)})
 	}
 	result, err := s.commit(&proposal{mutation: m})
+	var uncertain *uncertainError
+	if errors.As(err, &uncertain) {
+		err = fmt.Errorf("%w: %w", packs.ErrUncertain, err)
+	}
 	return result.Moved, err
 }

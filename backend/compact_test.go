@@ -68,7 +68,7 @@ func TestDownloadsDuringCompaction(t *testing.T) {
 		key := meta.Key(fmt.Sprintf("k%04d", i))
 		switch {
 		case i%10 == 0:
-			_, reader, err := f.GetObject(background, "b", key, whole)
+			_, reader, err := f.GetObject(background, "b", key, "", whole)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,7 +86,7 @@ func TestDownloadsDuringCompaction(t *testing.T) {
 		readers.Go(func() {
 			for ctx.Err() == nil {
 				for key, body := range want {
-					_, reader, err := f.GetObject(background, "b", key, whole)
+					_, reader, err := f.GetObject(background, "b", key, "", whole)
 					if err != nil {
 						t.Errorf("get %s during compaction: %v", key, err)
 						return

@@ -29,7 +29,8 @@ type CompleteMultipartUploadInput struct {
 	Key    meta.Key
 	Upload meta.UploadID
 	Parts  []CompletedPart
-	// Checksum is what the client says of the whole object's checksum; Algorithm None where it says nothing.
+	// Checksum is what the client says of the whole object's checksum; Algorithm None where it says nothing. Like those
+	// of the parts it is not looked at where the upload was created without an algorithm.
 	Checksum checksum.Checksum
 	// Type is what the client says of the checksum's type; nil where it says nothing.
 	Type *checksum.Type
@@ -42,8 +43,9 @@ type CompleteMultipartUploadInput struct {
 // are not named are freed. Completing once more with the same parts succeeds as long as the object is there.
 //
 // It fails with meta.ErrNoSuchUpload, ErrNoParts, ErrInvalidPartOrder, *InvalidPartError, *EntityTooSmallError,
-// *ChecksumTypeError, *ChecksumMismatchError, *SizeMismatchError, meta.ErrNoSuchKey and meta.ErrPreconditionFailed (of
-// the precondition), *quota.ExceededError and *InsufficientStorageError. The upload stays as it was.
+// *PartChecksumError, *MissingPartChecksumError, *ChecksumTypeError, *ChecksumModeError, *ChecksumMismatchError,
+// *SizeMismatchError, meta.ErrNoSuchKey and meta.ErrPreconditionFailed (of the precondition), *quota.ExceededError and
+// *InsufficientStorageError. The upload stays as it was.
 func (s *Store) CompleteMultipartUpload(ctx context.Context, in CompleteMultipartUploadInput) (meta.Object, error) {
 	for range staleRetries {
 		object, err := s.completeOnce(ctx, in)
@@ -92,7 +94,8 @@ func (s *Store) completeOnce(ctx context.Context, in CompleteMultipartUploadInpu
 	}
 	defer h.release()
 	mutation.Object.Modified = s.timestamp()
-	_, err = s.commit(&proposal{mutation: mutation, bytes: mutation.Object.Size, hold: h})
+	result, err := s.commit(&proposal{mutation: mutation, bytes: mutation.Object.Size, hold: h})
+	mutation.Object.Version = result.Version
 	return mutation.Object, err
 }
 
@@ -129,8 +132,7 @@ func (s *Store) prepareComplete(
 	}, h, err
 }
 
-// chooseParts returns the stored parts that the client names, or says what is wrong with the naming. Checksums that the
-// client names are compared where the upload was created with an algorithm; else only its own CRC64NVMEs are kept.
+// chooseParts returns the stored parts that the client names, or says what is wrong with the naming.
 func chooseParts(upload meta.Upload, named []CompletedPart, stored []meta.Part) ([]meta.Part, error) {
 	for i := range named {
 		if i > 0 && named[i].Number <= named[i-1].Number {
@@ -147,13 +149,8 @@ func chooseParts(upload meta.Upload, named []CompletedPart, stored []meta.Part) 
 		if p == nil || p.ETag != n.ETag {
 			return nil, &InvalidPartError{PartNumber: n.Number, ETag: n.ETag}
 		}
-		if n.Algorithm != checksum.None && upload.Algorithm != checksum.None {
-			if n.Algorithm != p.Checksum.Algorithm {
-				return nil, &ChecksumTypeError{Expected: p.Checksum.Algorithm.String(), Actual: n.Algorithm.String()}
-			}
-			if !bytes.Equal(n.Checksum, p.Checksum.Value) {
-				return nil, &InvalidPartError{PartNumber: n.Number, ETag: n.ETag}
-			}
+		if err := checkNamedChecksum(upload, n, p); err != nil {
+			return nil, err
 		}
 		parts = append(parts, *p)
 	}
@@ -163,6 +160,24 @@ func chooseParts(upload meta.Upload, named []CompletedPart, stored []meta.Part) 
 		}
 	}
 	return parts, nil
+}
+
+// checkNamedChecksum compares the checksum that the client names of a part, where the upload was created with an
+// algorithm. A composite checksum is made of those that are named: none may be missing.
+func checkNamedChecksum(upload meta.Upload, named CompletedPart, stored *meta.Part) error {
+	switch {
+	case upload.Algorithm == checksum.None:
+		return nil
+	case named.Algorithm == checksum.None && upload.Type == checksum.Composite:
+		return &MissingPartChecksumError{PartNumber: named.Number, Algorithm: upload.Algorithm}
+	case named.Algorithm == checksum.None:
+		return nil
+	case named.Algorithm != upload.Algorithm:
+		return &PartChecksumError{PartNumber: named.Number, Algorithm: named.Algorithm}
+	case !bytes.Equal(named.Checksum, stored.Checksum.Value):
+		return &InvalidPartError{PartNumber: named.Number, ETag: named.ETag}
+	}
+	return nil
 }
 
 // assemble returns the object that the parts make, but for its segments and its time.
@@ -181,7 +196,7 @@ func assemble(upload meta.Upload, parts []meta.Part) (meta.Object, error) {
 		}
 		etags.Write(raw)
 		size += p.Size
-		heads = append(heads, meta.PartHead{Number: p.Number, Size: p.Size, Checksum: p.Checksum.Value})
+		heads = append(heads, meta.PartHead{Number: p.Number, Size: p.Size, Checksum: shown(upload, p).Checksum.Value})
 		sums = append(sums, checksum.PartSum{Value: p.Checksum.Value, Size: p.Size})
 		values = append(values, p.Checksum.Value)
 	}
@@ -202,6 +217,7 @@ func assemble(upload meta.Upload, parts []meta.Part) (meta.Object, error) {
 			Class:    upload.Attributes.StorageClass,
 			Owner:    upload.Owner,
 		},
+		Settings:   upload.Settings,
 		Attributes: upload.Attributes,
 		Parts:      heads,
 	}, nil
@@ -213,19 +229,17 @@ func checkWhole(in CompleteMultipartUploadInput, upload meta.Upload, object meta
 		return &SizeMismatchError{Expected: in.Size, Actual: object.Size}
 	}
 	if in.Type != nil && *in.Type != upload.Type {
-		return &ChecksumTypeError{Expected: upload.Type.String(), Actual: in.Type.String()}
+		return &ChecksumModeError{Expected: upload.Type}
 	}
-	if in.Checksum.Algorithm == checksum.None {
+	if in.Checksum.Algorithm == checksum.None || upload.Algorithm == checksum.None {
 		return nil
 	}
-	if in.Checksum.Algorithm != object.Checksum.Algorithm {
-		return &ChecksumTypeError{
-			Expected: object.Checksum.Algorithm.String(), Actual: in.Checksum.Algorithm.String(),
-		}
+	if in.Checksum.Algorithm != upload.Algorithm {
+		return &ChecksumTypeError{Expected: upload.Algorithm, Actual: in.Checksum.Algorithm}
 	}
 	if !bytes.Equal(in.Checksum.Value, object.Checksum.Value) ||
-		(upload.Type == checksum.Composite && in.Checksum.Parts != 0 && in.Checksum.Parts != object.Checksum.Parts) {
-		return &ChecksumMismatchError{Algorithm: in.Checksum.Algorithm.String()}
+		(in.Checksum.Parts != 0 && in.Checksum.Parts != object.Checksum.Parts) {
+		return &ChecksumMismatchError{Algorithm: in.Checksum.Algorithm}
 	}
 	return nil
 }
@@ -234,20 +248,14 @@ func checkWhole(in CompleteMultipartUploadInput, upload meta.Upload, object meta
 func (s *Store) reserveComplete(
 	ctx context.Context, in CompleteMultipartUploadInput, size int64, stored []meta.Part,
 ) (*hold, error) {
-	op := quota.Operation{Kind: quota.Complete, Delta: quota.Delta{Bytes: size, Objects: 1, Uploads: -1}}
+	delta, err := s.addition(ctx, in.Bucket, in.Key, size, in.Precondition)
+	if err != nil {
+		return nil, err
+	}
+	op := quota.Operation{Kind: quota.Complete, Delta: delta}
+	op.Delta.Uploads = -1
 	for _, p := range stored {
 		op.Delta.PartBytes -= p.Size
 	}
-	old, err := s.meta.Stat(ctx, in.Bucket, in.Key)
-	switch {
-	case err == nil:
-		op.Delta.Bytes -= old.Size
-		op.Delta.Objects = 0
-	case !errors.Is(err, meta.ErrNoSuchKey):
-		return nil, err
-	}
-	if err := checkPrecondition(in.Precondition, old, err == nil); err != nil {
-		return nil, err
-	}
-	return s.ledger.reserve(in.Bucket, op, 0, "")
+	return s.reserveQuota(in.Bucket, op, 0, "")
 }

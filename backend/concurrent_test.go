@@ -61,7 +61,7 @@ func (c *crew) write(writer, n int, buckets []meta.BucketName) {
 			_, err := c.PutObject(background, PutObjectInput{Bucket: bucket, Key: key, Body: body(piece)})
 			c.judge(err)
 		case 5, 6:
-			if err := c.DeleteObject(background, bucket, key); err != nil {
+			if _, err := c.DeleteObject(background, DeleteObjectInput{Bucket: bucket, Key: key}); err != nil {
 				c.t.Error(err)
 			}
 		case 7:
@@ -157,11 +157,14 @@ func TestSixtyFourWritersNeverPassALimit(t *testing.T) {
 	}{
 		{"a bucket's bytes", map[quota.Scope]quota.Limit{bucketB: {MaxBytes: 300_000}}},
 		{"a bucket's objects", map[quota.Scope]quota.Limit{bucketB: {MaxObjects: 25}}},
+		{"an owner's bytes", map[quota.Scope]quota.Limit{ownerAda: {MaxBytes: 400_000}}},
+		{"an owner's objects", map[quota.Scope]quota.Limit{ownerAda: {MaxObjects: 40}}},
 		{"the server's bytes", map[quota.Scope]quota.Limit{quota.ServerScope: {MaxBytes: 600_000}}},
 		{"the server's objects", map[quota.Scope]quota.Limit{quota.ServerScope: {MaxObjects: 50}}},
 		{"all of them", map[quota.Scope]quota.Limit{
 			bucketB:                {MaxBytes: 400_000, MaxObjects: 30},
 			quota.BucketScope("c"): {MaxBytes: 500_000, MaxObjects: 200},
+			ownerAda:               {MaxBytes: 650_000, MaxObjects: 55},
 			quota.ServerScope:      {MaxBytes: 700_000, MaxObjects: 60},
 		}},
 	} {
@@ -186,6 +189,79 @@ func TestSixtyFourWritersNeverPassALimit(t *testing.T) {
 				t.Error("the limits were never reached: the test shows nothing")
 			}
 		})
+	}
+}
+
+// TestSixtyFourWritersReachAnOwnersLimitExactly fills eight buckets of one owner until not a byte, or not an object, fits
+// any more. What another owner's bucket takes meanwhile is no matter.
+func TestSixtyFourWritersReachAnOwnersLimitExactly(t *testing.T) {
+	const writers, buckets = 64, 8
+	for _, test := range []struct {
+		name  string
+		limit quota.Limit
+		sizes []int // what each writer puts until it is refused, one size after the other
+	}{
+		{"bytes", quota.Limit{MaxBytes: 1_234_567}, []int{9000, 700, 40, 1}},
+		{"objects", quota.Limit{MaxObjects: 777}, []int{3}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := &crew{fixture: open(t)}
+			var names []meta.BucketName
+			for i := range buckets {
+				names = append(names, meta.BucketName(fmt.Sprintf("bucket-%d", i)))
+				c.createBucket(names[i], quota.Limit{})
+			}
+			if err := c.CreateBucket(background, CreateBucketInput{Name: "bobs", Owner: "bob"}); err != nil {
+				t.Fatal(err)
+			}
+			c.limit(ownerAda, test.limit)
+			stop, samples := make(chan struct{}), make(chan int, 1)
+			go func() { samples <- c.sample(stop) }()
+			var group sync.WaitGroup
+			for writer := range writers {
+				group.Go(func() {
+					c.fill(writer, names, test.sizes)
+					_, err := c.PutObject(background, PutObjectInput{
+						Bucket: "bobs", Key: meta.Key(fmt.Sprint(writer)), Body: body(noise(100, 1)),
+					})
+					if err != nil {
+						t.Errorf("another owner: %v", err)
+					}
+				})
+			}
+			group.Wait()
+			close(stop)
+			<-samples
+			a, _ := c.Account(ownerAda)
+			if test.limit.MaxBytes != 0 && a.Usage.Bytes != test.limit.MaxBytes ||
+				test.limit.MaxObjects != 0 && a.Usage.Objects != test.limit.MaxObjects {
+				t.Errorf("%+v does not reach %+v", a.Usage, test.limit)
+			}
+			c.wantUsage(ownerAda, a.Usage)
+			c.wantUsage(quota.OwnerScope("bob"), quota.Usage{Bytes: writers * 100, Objects: writers})
+			var sum quota.Usage
+			for _, name := range names {
+				b, _ := c.Account(quota.BucketScope(string(name)))
+				sum = sum.Apply(quota.Delta(b.Usage))
+			}
+			if sum != a.Usage {
+				t.Errorf("the buckets hold %+v, their owner %+v", sum, a.Usage)
+			}
+		})
+	}
+}
+
+// fill puts objects of each size, in all buckets by turns, until one is refused.
+func (c *crew) fill(writer int, buckets []meta.BucketName, sizes []int) {
+	n := 0
+	for _, size := range sizes {
+		for err := error(nil); err == nil; n++ {
+			_, err = c.PutObject(background, PutObjectInput{
+				Bucket: buckets[(writer+n)%len(buckets)], Key: meta.Key(fmt.Sprintf("%d of %d", n, writer)),
+				Body: body(noise(size, uint64(writer))),
+			})
+			c.judge(err)
+		}
 	}
 }
 

@@ -52,7 +52,7 @@ func TestAfterACrashOrphansAreSweptAndGarbageIsCollected(t *testing.T) {
 	part := f.part("up", id, 1, noise(2000, 2))
 	// Garbage that a download keeps, a body that is arriving, and one that has arrived and is not yet referred to.
 	f.putPieces("deleted", 1000, 2000, 3000)
-	_, reader, err := f.GetObject(background, "b", "deleted", whole)
+	_, reader, err := f.GetObject(background, "b", "deleted", "", whole)
 	if err != nil {
 		t.Fatal(err)
 	}

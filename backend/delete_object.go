@@ -6,26 +6,64 @@ import (
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
-// DeleteObject removes an object; a key that is not there is no error. It is always allowed, also on a full disk. It
-// fails with meta.ErrNoSuchBucket.
-func (s *Store) DeleteObject(_ context.Context, bucket meta.BucketName, key meta.Key) error {
-	_, err := s.commit(&proposal{mutation: meta.DeleteObject{Bucket: bucket, Key: key}})
-	return err
+// DeleteObjectInput is what DeleteObject removes.
+type DeleteObjectInput struct {
+	Bucket meta.BucketName
+	Key    meta.Key
+	// Version is the version to be removed; where it is empty the key is deleted as its bucket's versioning has it.
+	Version      meta.VersionID
+	Precondition meta.Precondition
+	// Bypass removes what a governance retention protects.
+	Bypass bool
+	// Owner is a delete marker's.
+	Owner string
 }
 
-// DeleteObjects removes objects, and returns an error, or nil, for each key. All deletions are queued before the first
-// is waited for, so that they share transactions.
-func (s *Store) DeleteObjects(_ context.Context, bucket meta.BucketName, keys []meta.Key) []error {
-	proposals := make([]*proposal, len(keys))
-	errs := make([]error, len(keys))
-	for i, key := range keys {
-		proposals[i] = &proposal{mutation: meta.DeleteObject{Bucket: bucket, Key: key}}
-		errs[i] = s.committer.enqueue(proposals[i])
+// DeleteObjectOutput is what became of it.
+type DeleteObjectOutput struct {
+	// Version is that of the delete marker that was made, or the one that was named; empty in a bucket that never kept
+	// versions where none was named.
+	Version meta.VersionID
+	// DeleteMarker says that a delete marker was made or removed.
+	DeleteMarker bool
+}
+
+// DeleteObject removes an object, or hides it behind a delete marker; a key that is not there is no error. It is always
+// allowed, also on a full disk. It fails with meta.ErrNoSuchBucket, meta.ErrInvalidVersion, meta.ErrObjectLocked, and,
+// with a precondition, meta.ErrPreconditionFailed, meta.ErrNoSuchKey and meta.ErrNoSuchVersion.
+func (s *Store) DeleteObject(_ context.Context, in DeleteObjectInput) (DeleteObjectOutput, error) {
+	result, err := s.commit(&proposal{mutation: s.deletion(in)})
+	return DeleteObjectOutput{Version: result.Version, DeleteMarker: result.DeleteMarker}, err
+}
+
+func (s *Store) deletion(in DeleteObjectInput) meta.DeleteObject {
+	return meta.DeleteObject{
+		Bucket: in.Bucket, Key: in.Key, Version: in.Version, Precondition: in.Precondition,
+		Bypass: in.Bypass, Now: s.timestamp(), Owner: in.Owner,
+	}
+}
+
+// Deletion is what became of one of DeleteObjects.
+type Deletion struct {
+	DeleteObjectOutput
+	Err error // as of DeleteObject
+}
+
+// DeleteObjects removes objects as DeleteObject does, each by itself. All deletions are queued before the first is waited
+// for, so that they share transactions.
+func (s *Store) DeleteObjects(_ context.Context, objects []DeleteObjectInput) []Deletion {
+	proposals := make([]*proposal, len(objects))
+	deletions := make([]Deletion, len(objects))
+	for i, in := range objects {
+		proposals[i] = &proposal{mutation: s.deletion(in)}
+		deletions[i].Err = s.committer.enqueue(proposals[i])
 	}
 	for i, p := range proposals {
-		if errs[i] == nil {
-			_, errs[i] = p.wait()
+		if deletions[i].Err != nil {
+			continue
 		}
+		result, err := p.wait()
+		deletions[i] = Deletion{DeleteObjectOutput{Version: result.Version, DeleteMarker: result.DeleteMarker}, err}
 	}
-	return errs
+	return deletions
 }

@@ -29,7 +29,7 @@ func TestDeleteObjectOfNothingIsNoError(t *testing.T) {
 
 func TestDeleteObjectInNoBucket(t *testing.T) {
 	f := open(t)
-	if err := f.DeleteObject(background, "none", "k"); !errors.Is(err, meta.ErrNoSuchBucket) {
+	if err := f.tryDelete("none", "k"); !errors.Is(err, meta.ErrNoSuchBucket) {
 		t.Error(err)
 	}
 }
@@ -52,7 +52,7 @@ func TestDeleteObjectsAnswersForEachKey(t *testing.T) {
 		f.put(key, noise(10, uint64(i)))
 		keys = append(keys, key)
 	}
-	errs := f.DeleteObjects(background, "b", keys)
+	errs := f.deleteAll("b", keys)
 	if len(errs) != len(keys) {
 		t.Fatalf("%d answers to %d keys", len(errs), len(keys))
 	}
@@ -62,7 +62,7 @@ func TestDeleteObjectsAnswersForEachKey(t *testing.T) {
 		}
 	}
 	f.wantUsage(bucketB, quota.Usage{})
-	for _, err := range f.DeleteObjects(background, "none", keys) {
+	for _, err := range f.deleteAll("none", keys) {
 		if !errors.Is(err, meta.ErrNoSuchBucket) {
 			t.Error(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dustin/go-humanize"
 )
@@ -44,9 +45,12 @@ func (r DiskReserve) of(total int64) int64 {
 // admitDisk refuses growth that would go below the reserve: by size bytes that the ledger counts as arriving already,
 // or, where size is 0, by metadata. What other bodies still have to write is taken to be gone.
 func (s *Store) admitDisk(size int64) error {
-	available, total, err := s.blobs.Free()
+	if s.hasAmpleSpace() {
+		return nil
+	}
+	available, total, err := s.askSpace()
 	if err != nil {
-		return fmt.Errorf("free space: %w", err)
+		return err
 	}
 	return s.admitFree(size, available-s.diskReserve.of(total), total)
 }
@@ -54,11 +58,50 @@ func (s *Store) admitDisk(size int64) error {
 // admitPassing is admitDisk for what does not grow usage: a body that takes the place of another as long or longer. It
 // may pass through the reserve, which it gives back, but the disk must have room for both.
 func (s *Store) admitPassing(size int64) error {
-	available, total, err := s.blobs.Free()
+	if s.hasAmpleSpace() {
+		return nil
+	}
+	available, total, err := s.askSpace()
 	if err != nil {
-		return fmt.Errorf("free space: %w", err)
+		return err
 	}
 	return s.admitFree(size, available, total)
+}
+
+// A disk with ample space is asked again only after spaceAge. In that time the store takes, but for bodies, which are
+// counted, far less than ampleBytes: new packs and what metadata grows by. So the answer is the one that the disk would
+// give. Near the reserve the disk is asked every time.
+const (
+	spaceAge   = 10 * time.Millisecond
+	ampleBytes = 1 << 30
+)
+
+// space is what the disk said when it was asked.
+type space struct {
+	at               time.Time
+	available, total int64
+	written          int64 // of ledger.written, before it was asked
+}
+
+// hasAmpleSpace reports whether it was certain a moment ago that all bodies that are arriving fit, by far.
+func (s *Store) hasAmpleSpace() bool {
+	known := s.space.Load()
+	if known == nil || time.Since(known.at) > spaceAge {
+		return false
+	}
+	unwritten := s.ledger.unwritten.Load() // before written: what moves in between counts twice, and never not at all
+	taken := unwritten + s.ledger.written.Load() - known.written + ballastBytes
+	return known.available-s.diskReserve.of(known.total)-taken > ampleBytes
+}
+
+// askSpace asks the disk, and remembers the answer.
+func (s *Store) askSpace() (available, total int64, err error) {
+	now := &space{at: time.Now(), written: s.ledger.written.Load()}
+	if now.available, now.total, err = s.blobs.Free(); err != nil {
+		return 0, 0, fmt.Errorf("free space: %w", err)
+	}
+	s.space.Store(now)
+	return now.available, now.total, nil
 }
 
 func (s *Store) admitFree(size, left, total int64) error {

@@ -157,7 +157,7 @@ func TestOnADiskThatIsFullOfOtherThings(t *testing.T) {
 	_, err = f.PutObject(background, in)
 	wantFull(t, err)
 	wantFull(t, f.copy("last", "copy"))
-	for i, err := range f.DeleteObjects(background, "b", keys) {
+	for i, err := range f.deleteAll("b", keys) {
 		if err != nil {
 			t.Fatalf("delete %d: %v", i, err)
 		}
@@ -207,7 +207,7 @@ func TestOpeningOnAFullDisk(t *testing.T) {
 			wantFull(t, err)
 		}
 	}
-	for i, err := range f.DeleteObjects(background, "b", keys) {
+	for i, err := range f.deleteAll("b", keys) {
 		if err != nil {
 			t.Fatalf("delete %d: %v", i, err)
 		}

@@ -13,12 +13,17 @@
 // leaves the object. Blobs that lost their last reference are listed as garbage in the same transaction and deleted
 // after it, once no download reads them.
 //
+// # Encryption
+//
+// Blobs are encrypted on their way in, and decrypted on their way out, under a data key that the caller wraps and
+// unwraps: see WrapKey. Quotas count the bytes as they were sent; the disk, and check, what is stored.
+//
 // # Errors
 //
 // Refusals are typed by what the caller can do: *quota.ExceededError, *InsufficientStorageError, the sentinels of
 // package meta (ErrNoSuchBucket, ErrNoSuchKey, ...) and those in errors.go. Everything else is a fault of the machine.
 //
 // All methods of Store are safe for concurrent use. Memory per request is one copy buffer of at most 256 KiB beside
-// what the blob store needs; nothing is proportional to the size of an object, and CompleteMultipartUpload holds the
-// rows of its parts (at most 10,000).
+// what the blob store needs, and a chunk of 64 KiB where it is encrypted; nothing is proportional to the size of an
+// object, and CompleteMultipartUpload holds the rows of its parts (at most 10,000).
 package backend

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"syscall"
 
+	"github.com/plimsoll/plimsoll/backend/checksum"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
@@ -15,6 +16,8 @@ var (
 	ErrBodyTooLong = errors.New("body is longer than declared")
 	// ErrInvalidPartOrder says that the parts of a CompleteMultipartUpload are not in ascending order.
 	ErrInvalidPartOrder = errors.New("parts are not in ascending order")
+	// ErrInvalidUploadMarker says that a listing of uploads is to go on behind an id that no upload has.
+	ErrInvalidUploadMarker = errors.New("invalid upload id marker")
 	// ErrNoParts says that a CompleteMultipartUpload names no part.
 	ErrNoParts = errors.New("no parts")
 	// ErrCopySourceTooLarge says that the source of a copy is larger than MaxPutBytes.
@@ -56,17 +59,54 @@ func (e *InvalidPartError) Error() string {
 }
 
 // ChecksumMismatchError says that a checksum which the client gave for the whole object is not that of its parts.
-type ChecksumMismatchError struct{ Algorithm string }
+type ChecksumMismatchError struct{ Algorithm checksum.Algorithm }
 
 func (e *ChecksumMismatchError) Error() string {
 	return fmt.Sprintf("the %s checksum of the parts is not the one given", e.Algorithm)
 }
 
-// ChecksumTypeError says that a part was sent with another checksum algorithm than its upload was created with.
-type ChecksumTypeError struct{ Expected, Actual string }
+// BadDigestError says that the MD5 of a body is not the one that the client gave.
+type BadDigestError struct{ Expected, Calculated []byte }
+
+func (e *BadDigestError) Error() string {
+	return fmt.Sprintf("the body's MD5 is %x, not %x", e.Calculated, e.Expected)
+}
+
+// ChecksumTypeError says that a checksum is of another algorithm than its upload was created with. Actual is None where
+// there is none at all.
+type ChecksumTypeError struct{ Expected, Actual checksum.Algorithm }
 
 func (e *ChecksumTypeError) Error() string {
-	return fmt.Sprintf("part has a %s checksum, its upload wants %s", e.Actual, e.Expected)
+	return fmt.Sprintf("the checksum is %q, its upload wants %q", e.Actual, e.Expected)
+}
+
+// ChecksumModeError says that CompleteMultipartUpload names another type of checksum than its upload was created with.
+type ChecksumModeError struct{ Expected checksum.Type }
+
+func (e *ChecksumModeError) Error() string {
+	return fmt.Sprintf("the upload was created with the checksum type %s", e.Expected)
+}
+
+// PartChecksumError says that CompleteMultipartUpload names a part with a checksum of another algorithm than its upload
+// was created with.
+type PartChecksumError struct {
+	PartNumber int
+	Algorithm  checksum.Algorithm // of the one that is named
+}
+
+func (e *PartChecksumError) Error() string {
+	return fmt.Sprintf("part %d has no %s checksum", e.PartNumber, e.Algorithm)
+}
+
+// MissingPartChecksumError says that CompleteMultipartUpload names a part without its checksum, which a composite one
+// needs.
+type MissingPartChecksumError struct {
+	PartNumber int
+	Algorithm  checksum.Algorithm // of the upload
+}
+
+func (e *MissingPartChecksumError) Error() string {
+	return fmt.Sprintf("part %d is named without its %s checksum", e.PartNumber, e.Algorithm)
 }
 
 // InsufficientStorageError says that the disk cannot take what was asked: its free space is below the reserve, or the

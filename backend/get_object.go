@@ -7,39 +7,53 @@ import (
 	"io"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
+	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
-// HeadObject returns an object's row. It fails with meta.ErrNoSuchBucket and meta.ErrNoSuchKey.
-func (s *Store) HeadObject(ctx context.Context, bucket meta.BucketName, key meta.Key) (meta.Object, error) {
-	return s.meta.Stat(ctx, bucket, key)
+// HeadObject returns the row of a version; an empty one is the latest. It fails with meta.ErrNoSuchBucket,
+// meta.ErrNoSuchKey, meta.ErrNoSuchVersion, meta.ErrInvalidVersion, and *meta.DeleteMarkerError.
+func (s *Store) HeadObject(
+	ctx context.Context, bucket meta.BucketName, key meta.Key, version meta.VersionID,
+) (meta.Object, error) {
+	if version == "" {
+		return s.meta.Stat(ctx, bucket, key)
+	}
+	return s.meta.StatVersion(ctx, bucket, key, version)
 }
 
 // Range is a run of an object's bytes.
 type Range struct{ Offset, Size int64 }
 
-// GetObject returns an object's row and a reader of the range that choose picks when it has seen the row; an error of
-// choose ends the operation, which returns it. The caller closes the reader. What it reads is one version of the object,
-// also where that is replaced or deleted meanwhile. A read fails with blob.ErrCorrupt rather than return a byte that is
-// not what was stored.
+// Selection is what a read wants of an object: a range, and the data key for an object that is encrypted.
+type Selection struct {
+	Range
+	Key *encryption.DataKey
+}
+
+// GetObject returns the row of a version, the latest where it is empty, and a reader of what choose picks when it has
+// seen the row; an error of choose ends the operation, which returns it. The caller closes the reader. What it reads is
+// one version of the object, also where that is replaced or deleted meanwhile. A read fails with blob.ErrCorrupt, or
+// encryption.ErrCorrupt, rather than return a byte that is not what was stored.
 //
-// It fails with meta.ErrNoSuchBucket, meta.ErrNoSuchKey and ErrInvalidRange.
+// It fails with the errors of HeadObject, ErrInvalidRange and ErrNoDataKey.
 func (s *Store) GetObject(
-	ctx context.Context, bucket meta.BucketName, key meta.Key, choose func(meta.Object) (Range, error),
+	ctx context.Context, bucket meta.BucketName, key meta.Key, version meta.VersionID,
+	choose func(meta.Object) (Selection, error),
 ) (meta.Object, io.ReadCloser, error) {
 	for range staleRetries {
-		object, err := s.meta.Stat(ctx, bucket, key)
+		object, err := s.HeadObject(ctx, bucket, key, version)
 		if err != nil {
 			return meta.Object{}, nil, err
 		}
-		rng, err := choose(object)
+		chosen, err := choose(object)
 		if err != nil {
 			return meta.Object{}, nil, err
 		}
-		if rng.Offset < 0 || rng.Size < 0 || rng.Offset > object.Size-rng.Size {
+		if chosen.Offset < 0 || chosen.Size < 0 || chosen.Offset > object.Size-chosen.Size {
 			return meta.Object{}, nil, ErrInvalidRange
 		}
-		reader, err := s.open(ctx, bucket, key, object, rng)
+		reader, err := s.open(ctx, bucket, key, version, object, chosen)
 		if errors.Is(err, meta.ErrStale) {
 			continue // replaced or deleted since Stat
 		}
@@ -51,11 +65,15 @@ func (s *Store) GetObject(
 // staleRetries is how often an operation starts again because what it read has changed.
 const staleRetries = 100
 
-// open returns a reader of a range of an object, or meta.ErrStale where the object is not what it was.
+// open returns a reader of a selection of an object, or meta.ErrStale where the object is not what it was.
 func (s *Store) open(
-	ctx context.Context, bucket meta.BucketName, key meta.Key, object meta.Object, rng Range,
+	ctx context.Context, bucket meta.BucketName, key meta.Key, version meta.VersionID, object meta.Object,
+	chosen Selection,
 ) (io.ReadCloser, error) {
-	runs := cut(object.Segments, rng)
+	if err := checkKey(object.Encryption, chosen.Key); err != nil {
+		return nil, err
+	}
+	runs := cut(object.Segments, chosen)
 	switch len(runs) {
 	case 0:
 		return io.NopCloser(eof{}), nil
@@ -71,7 +89,7 @@ func (s *Store) open(
 		// The blobs are opened one after the other: they must not be deleted meanwhile. Pins do not keep what was garbage
 		// before them, so look again whether the object is still there.
 		s.garbage.pin(object.Segments)
-		now, err := s.meta.Stat(ctx, bucket, key)
+		now, err := s.HeadObject(ctx, bucket, key, version)
 		if err == nil && sameSegments(now.Segments, object.Segments) {
 			r := &runReader{store: s, ctx: ctx, runs: runs, pinned: object.Segments}
 			if err := r.openPlaced(); err != nil {
@@ -81,7 +99,7 @@ func (s *Store) open(
 		}
 		s.garbage.unpin(object.Segments)
 	}
-	now, err := s.meta.Stat(ctx, bucket, key)
+	now, err := s.HeadObject(ctx, bucket, key, version)
 	if err == nil && sameSegments(now.Segments, object.Segments) {
 		return nil, fmt.Errorf("object %q in bucket %q: %w", key, bucket, blob.ErrNotFound)
 	}
@@ -105,21 +123,26 @@ func (s *Store) openRun(ctx context.Context, r run) (io.ReadCloser, error) {
 		}
 		ref.Place = blob.Place(rows[0].Place)
 	}
+	if r.key != nil {
+		return s.openEncrypted(ctx, ref, r)
+	}
 	return s.blobs.Open(ctx, ref, r.offset, r.size)
 }
 
 // run is a run of a blob's bytes.
 type run struct {
 	blob         meta.BlobID
-	whole        int64 // the blob's size
+	whole        int64 // how many bytes the store keeps of the blob
+	plain        int64 // how many it has
 	offset, size int64
-	opened       io.ReadCloser // where it had to be opened early
+	key          *encryption.DataKey // nil where it is not encrypted
+	opened       io.ReadCloser       // where it had to be opened early
 }
 
-// cut returns the runs of the segments that make up a range.
-func cut(segments []meta.Segment, rng Range) []run {
+// cut returns the runs of the segments that make up a selection.
+func cut(segments []meta.Segment, chosen Selection) []run {
 	var runs []run
-	skip, left := rng.Offset, rng.Size
+	skip, left := chosen.Offset, chosen.Size
 	for _, s := range segments {
 		if left == 0 {
 			break
@@ -129,7 +152,9 @@ func cut(segments []meta.Segment, rng Range) []run {
 			continue
 		}
 		n := min(s.Size-skip, left)
-		runs = append(runs, run{blob: s.Blob, whole: s.Size, offset: skip, size: n})
+		runs = append(runs, run{
+			blob: s.Blob, whole: s.StoredSize(), plain: s.Size, offset: skip, size: n, key: chosen.Key,
+		})
 		skip, left = 0, left-n
 	}
 	return runs

@@ -31,13 +31,13 @@ func TestGetObjectRanges(t *testing.T) {
 			{65_535, 2}, // across blocks
 			{100, size - 200},
 		} {
-			got, err := f.tryGet(test.key, func(meta.Object) (Range, error) { return rng, nil })
+			got, err := f.tryGet(test.key, func(meta.Object) (Selection, error) { return Selection{Range: rng}, nil })
 			if err != nil || !bytes.Equal(got, test.content[rng.Offset:rng.Offset+rng.Size]) {
 				t.Errorf("%s, %+v: %d bytes, error %v", test.key, rng, len(got), err)
 			}
 		}
 		for _, rng := range []Range{{-1, 1}, {0, -1}, {0, size + 1}, {size, 1}, {1, size}, {1 << 62, 1 << 62}} {
-			if _, err := f.tryGet(test.key, func(meta.Object) (Range, error) { return rng, nil }); !errors.Is(err, ErrInvalidRange) {
+			if _, err := f.tryGet(test.key, func(meta.Object) (Selection, error) { return Selection{Range: rng}, nil }); !errors.Is(err, ErrInvalidRange) {
 				t.Errorf("%s, %+v: %v, want an invalid range", test.key, rng, err)
 			}
 		}
@@ -47,7 +47,7 @@ func TestGetObjectRanges(t *testing.T) {
 func TestGetObjectEndsWithTheErrorOfItsChoice(t *testing.T) {
 	f, mine := open(t), errors.New("mine")
 	f.put("k", []byte("content"))
-	if _, err := f.tryGet("k", func(meta.Object) (Range, error) { return Range{}, mine }); !errors.Is(err, mine) {
+	if _, err := f.tryGet("k", func(meta.Object) (Selection, error) { return Selection{}, mine }); !errors.Is(err, mine) {
 		t.Error(err)
 	}
 }
@@ -57,7 +57,7 @@ func TestGetObjectOfNothing(t *testing.T) {
 	if _, err := f.tryGet("k", whole); !errors.Is(err, meta.ErrNoSuchKey) {
 		t.Error(err)
 	}
-	if _, _, err := f.GetObject(background, "none", "k", whole); !errors.Is(err, meta.ErrNoSuchBucket) {
+	if _, _, err := f.GetObject(background, "none", "k", "", whole); !errors.Is(err, meta.ErrNoSuchBucket) {
 		t.Error(err)
 	}
 }
@@ -86,7 +86,7 @@ func TestGetObjectGoesOnWhenTheObjectChanges(t *testing.T) {
 			t.Run(kind+" "+change, func(t *testing.T) {
 				f := open(t)
 				content := prepare(f)
-				_, reader, err := f.GetObject(background, "b", "k", whole)
+				_, reader, err := f.GetObject(background, "b", "k", "", whole)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -118,7 +118,7 @@ func TestGetObjectStartsAgainWhenTheObjectIsReplacedBeforeItIsOpened(t *testing.
 	} {
 		prepare()
 		tries := 0
-		got, err := f.tryGet("k", func(o meta.Object) (Range, error) {
+		got, err := f.tryGet("k", func(o meta.Object) (Selection, error) {
 			if tries++; tries == 1 {
 				f.put("k", []byte("new"))
 				f.garbage.wait()
@@ -134,7 +134,7 @@ func TestGetObjectStartsAgainWhenTheObjectIsReplacedBeforeItIsOpened(t *testing.
 func TestGetObjectGivesUpWhenTheObjectNeverStandsStill(t *testing.T) {
 	f := open(t)
 	f.put("k", noise(1000, 1))
-	_, err := f.tryGet("k", func(o meta.Object) (Range, error) {
+	_, err := f.tryGet("k", func(o meta.Object) (Selection, error) {
 		f.put("k", noise(1000, 1))
 		f.garbage.wait()
 		return whole(o)
@@ -151,7 +151,7 @@ func TestManyDownloadsPinTheSameBlobs(t *testing.T) {
 	var readers [2]io.ReadCloser
 	for i := range readers {
 		var err error
-		if _, readers[i], err = f.GetObject(background, "b", "k", whole); err != nil {
+		if _, readers[i], err = f.GetObject(background, "b", "k", "", whole); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,7 +176,7 @@ func TestManyDownloadsPinTheSameBlobs(t *testing.T) {
 func TestADownloadThatOutlivesTheStore(t *testing.T) {
 	f := open(t, inFiles)
 	f.putPieces("k", 1000, 2000)
-	_, reader, err := f.GetObject(background, "b", "k", whole)
+	_, reader, err := f.GetObject(background, "b", "k", "", whole)
 	if err != nil {
 		t.Fatal(err)
 	}

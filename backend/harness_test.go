@@ -69,6 +69,7 @@ func (f *fixture) finish() {
 	f.wantIdle()
 	if !f.dirtyStop {
 		f.wantNoOrphans()
+		f.wantNoneInFlight()
 	}
 	if err := f.Close(); err != nil {
 		f.t.Errorf("close: %v", err)
@@ -154,9 +155,19 @@ func (f *fixture) blobRefs() []blob.Ref {
 	return refs
 }
 
+// wantNoneInFlight requires that the packs were told what became of every blob.
+func (f *fixture) wantNoneInFlight() {
+	f.t.Helper()
+	f.compacting.Lock() // its copies are in flight, too
+	defer f.compacting.Unlock()
+	if n := f.packs.Stats().InFlight; n != 0 {
+		f.t.Errorf("%d blobs are still in flight", n)
+	}
+}
+
 func (f *fixture) createBucket(name meta.BucketName, limit quota.Limit) {
 	f.t.Helper()
-	if err := f.CreateBucket(background, name, "ada", limit); err != nil {
+	if err := f.CreateBucket(background, CreateBucketInput{Name: name, Owner: "ada", Limit: limit}); err != nil {
 		f.t.Fatalf("create bucket %s: %v", name, err)
 	}
 }
@@ -185,9 +196,27 @@ func (f *fixture) put(key meta.Key, content []byte) PutObjectOutput {
 
 func (f *fixture) delete(key meta.Key) {
 	f.t.Helper()
-	if err := f.DeleteObject(background, "b", key); err != nil {
+	if err := f.tryDelete("b", key); err != nil {
 		f.t.Fatalf("delete %q: %v", key, err)
 	}
+}
+
+func (f *fixture) tryDelete(bucket meta.BucketName, key meta.Key) error {
+	_, err := f.DeleteObject(background, DeleteObjectInput{Bucket: bucket, Key: key})
+	return err
+}
+
+// deleteAll deletes keys with one DeleteObjects, and returns what became of each.
+func (f *fixture) deleteAll(bucket meta.BucketName, keys []meta.Key) []error {
+	var objects []DeleteObjectInput
+	for _, key := range keys {
+		objects = append(objects, DeleteObjectInput{Bucket: bucket, Key: key})
+	}
+	var errs []error
+	for _, d := range f.DeleteObjects(background, objects) {
+		errs = append(errs, d.Err)
+	}
+	return errs
 }
 
 func (f *fixture) copy(from, to meta.Key) error {
@@ -198,11 +227,11 @@ func (f *fixture) copy(from, to meta.Key) error {
 }
 
 // whole picks all of an object.
-func whole(o meta.Object) (Range, error) { return Range{Size: o.Size}, nil }
+func whole(o meta.Object) (Selection, error) { return Selection{Range: Range{Size: o.Size}}, nil }
 
 // tryGet reads a range of an object of the bucket "b".
-func (f *fixture) tryGet(key meta.Key, choose func(meta.Object) (Range, error)) ([]byte, error) {
-	_, reader, err := f.GetObject(background, "b", key, choose)
+func (f *fixture) tryGet(key meta.Key, choose func(meta.Object) (Selection, error)) ([]byte, error) {
+	_, reader, err := f.GetObject(background, "b", key, "", choose)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +250,7 @@ func (f *fixture) wantContent(key meta.Key, want []byte) {
 // wantGone requires that there is no such object.
 func (f *fixture) wantGone(key meta.Key) {
 	f.t.Helper()
-	if _, err := f.HeadObject(background, "b", key); !errors.Is(err, meta.ErrNoSuchKey) {
+	if _, err := f.HeadObject(background, "b", key, ""); !errors.Is(err, meta.ErrNoSuchKey) {
 		f.t.Errorf("head %q: %v, want no such key", key, err)
 	}
 }
@@ -243,7 +272,10 @@ func (f *fixture) wantUsage(scope quota.Scope, want quota.Usage) {
 	}
 }
 
-var bucketB = quota.BucketScope("b")
+var (
+	bucketB  = quota.BucketScope("b")
+	ownerAda = quota.OwnerScope("ada") // who owns the buckets of a fixture
+)
 
 // noise returns n bytes that look random, the same for every pair of n and seed.
 func noise(n int, seed uint64) []byte {

@@ -21,11 +21,13 @@ type ledger struct {
 	accounts map[quota.Scope]*quota.Account
 	// arriving is how many bytes of parts are arriving, by upload; guarded by mu.
 	arriving map[meta.UploadID]int64
-	// refusals counts what was refused, by scope kind; guarded by mu.
-	refusals map[quota.ScopeKind]int64
+	// refusals counts what was refused; guarded by mu.
+	refusals refusalCounts
 
 	// unwritten is how many bytes of the bodies that are arriving have not reached the disk yet.
 	unwritten atomic.Int64
+	// written is how many have, since the store was opened.
+	written atomic.Int64
 	// holds is how many reservations there are.
 	holds atomic.Int64
 }
@@ -34,7 +36,7 @@ func newLedger(accounts []quota.Account) *ledger {
 	l := &ledger{
 		accounts: make(map[quota.Scope]*quota.Account, len(accounts)),
 		arriving: make(map[meta.UploadID]int64),
-		refusals: map[quota.ScopeKind]int64{quota.Bucket: 0, quota.Server: 0, quota.Disk: 0},
+		refusals: newRefusalCounts(maxSeries),
 	}
 	for _, a := range accounts {
 		l.accounts[a.Scope] = &a
@@ -45,8 +47,8 @@ func newLedger(accounts []quota.Account) *ledger {
 // hold is a reservation. It is released exactly once, by release or with a commit; later calls do nothing.
 type hold struct {
 	ledger    *ledger
-	accounts  [2]*quota.Account // the bucket's and the server's
-	deltas    [2]quota.Delta    // what is held of each
+	accounts  [3]*quota.Account // the bucket's, its owner's and the server's
+	deltas    [3]quota.Delta    // what is held of each
 	upload    meta.UploadID
 	unwritten atomic.Int64
 	released  bool // guarded by ledger.mu
@@ -54,6 +56,7 @@ type hold struct {
 
 // wrote tells that n bytes of the body have reached the disk.
 func (h *hold) wrote(n int64) {
+	h.ledger.written.Add(n) // first: see Store.hasAmpleSpace
 	h.unwritten.Add(-n)
 	h.ledger.unwritten.Add(-n)
 }
@@ -66,17 +69,19 @@ func (h *hold) release() {
 
 // reserve admits an operation on a bucket, against what is committed and what is held, and holds what it would add.
 // body is how many bytes it will write to the disk; upload is set for a part.
-func (l *ledger) reserve(bucket meta.BucketName, op quota.Operation, body int64, upload meta.UploadID) (*hold, error) {
+func (l *ledger) reserve(bucket meta.Bucket, op quota.Operation, body int64, upload meta.UploadID) (*hold, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	account, ok := l.accounts[quota.BucketScope(string(bucket))]
-	if !ok {
+	account, exists := l.accounts[quota.BucketScope(string(bucket.Name))]
+	owner, owned := l.accounts[quota.OwnerScope(bucket.Owner)]
+	if !exists || !owned { // only one of them where the bucket is being made or deleted at this moment
 		return nil, meta.ErrNoSuchBucket
 	}
+	held := growth(op.Delta)
 	h := &hold{
 		ledger:   l,
-		accounts: [2]*quota.Account{account, l.accounts[quota.ServerScope]},
-		deltas:   [2]quota.Delta{growth(op.Delta), growth(onServer(op))},
+		accounts: [3]*quota.Account{account, owner, l.accounts[quota.ServerScope]},
+		deltas:   [3]quota.Delta{held, held, growth(onServer(op))},
 		upload:   upload,
 	}
 	if op.Kind == quota.Part {
@@ -113,16 +118,16 @@ func (l *ledger) committed(r meta.Result, h *hold) {
 			l.accounts[a.Scope] = &a
 		}
 	}
-	if r.RemovedScope != (quota.Scope{}) {
-		delete(l.accounts, r.RemovedScope)
+	for _, scope := range r.RemovedScopes {
+		delete(l.accounts, scope)
 	}
 }
 
 // refused counts a refusal.
-func (l *ledger) refused(kind quota.ScopeKind) {
+func (l *ledger) refused(scope quota.Scope) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.refusals[kind]++
+	l.refusals.add(scope)
 }
 
 func (l *ledger) releaseLocked(h *hold) {
@@ -176,8 +181,8 @@ func (l *ledger) snapshot() []quota.Account {
 	return all
 }
 
-func (l *ledger) refusalCounts() map[quota.ScopeKind]int64 {
+func (l *ledger) refusalCounts() map[quota.Scope]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.refusals)
+	return maps.Clone(l.refusals.counts)
 }

@@ -1,7 +1,6 @@
 package backend
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -10,26 +9,22 @@ import (
 	"github.com/plimsoll/plimsoll/quota"
 )
 
-// SetLimit replaces the limit of a bucket or of the server, at once and for good; the zero limit removes it. A limit
-// below what is stored stops growth and deletes nothing. It fails with meta.ErrNoSuchBucket.
+// SetLimit replaces the limit of a bucket, of an owner or of the server, at once and for good; the zero limit removes it.
+// A limit below what is stored stops growth and deletes nothing. An owner need not have a bucket yet. It fails with
+// meta.ErrNoSuchBucket.
 func (s *Store) SetLimit(_ context.Context, scope quota.Scope, limit quota.Limit) error {
 	_, err := s.commit(&proposal{mutation: meta.SetLimit{Scope: scope, Limit: limit}})
 	return err
 }
 
 // Account returns what a scope holds, may hold, and has reserved, as of the last commit; false where there is no such
-// scope.
+// scope. An owner is one while they have a bucket or a limit.
 func (s *Store) Account(scope quota.Scope) (quota.Account, bool) { return s.ledger.account(scope) }
 
-// Accounts returns every scope: the server first, then the buckets by name.
+// Accounts returns every scope in the order of quota.CompareScopes: the server, the owners, the buckets.
 func (s *Store) Accounts() []quota.Account {
 	all := s.ledger.snapshot()
-	slices.SortFunc(all, func(a, b quota.Account) int {
-		if a.Scope.Kind != b.Scope.Kind {
-			return -cmp.Compare(a.Scope.Kind, b.Scope.Kind) // "server" before "bucket"
-		}
-		return cmp.Compare(a.Scope.Name, b.Scope.Name)
-	})
+	slices.SortFunc(all, func(a, b quota.Account) int { return quota.CompareScopes(a.Scope, b.Scope) })
 	return all
 }
 

@@ -11,6 +11,7 @@ type metrics struct {
 	batchSize prometheus.Histogram
 	blobSync  prometheus.Histogram
 	commit    prometheus.Histogram
+	expired   *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -25,31 +26,32 @@ func newMetrics() *metrics {
 			Buckets: durations,
 		}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "plimsoll_commit_seconds", Help: "Time of one metadata transaction with its fsync.",
+			Name: "plimsoll_commit_seconds", Help: "Time of one metadata commit with its fsync.",
 			Buckets: durations,
 		}),
+		expired: newExpiredCounter(),
 	}
 }
 
 var (
 	usageBytes = prometheus.NewDesc("plimsoll_usage_bytes",
-		"Bytes of stored objects.", []string{"scope", "bucket"}, nil)
+		"Bytes of stored objects.", scopeLabels, nil)
 	usageObjects = prometheus.NewDesc("plimsoll_usage_objects",
-		"Stored objects.", []string{"scope", "bucket"}, nil)
+		"Stored objects.", scopeLabels, nil)
 	usagePartBytes = prometheus.NewDesc("plimsoll_usage_part_bytes",
-		"Bytes of the parts of unfinished multipart uploads.", []string{"scope", "bucket"}, nil)
+		"Bytes of the parts of unfinished multipart uploads.", scopeLabels, nil)
 	usageUploads = prometheus.NewDesc("plimsoll_usage_uploads",
-		"Unfinished multipart uploads.", []string{"scope", "bucket"}, nil)
+		"Unfinished multipart uploads.", scopeLabels, nil)
 	limitBytes = prometheus.NewDesc("plimsoll_limit_bytes",
-		"Limit of stored bytes; absent where there is none.", []string{"scope", "bucket"}, nil)
+		"Limit of stored bytes; absent where there is none.", scopeLabels, nil)
 	limitObjects = prometheus.NewDesc("plimsoll_limit_objects",
-		"Limit of stored objects; absent where there is none.", []string{"scope", "bucket"}, nil)
+		"Limit of stored objects; absent where there is none.", scopeLabels, nil)
 	reservedBytes = prometheus.NewDesc("plimsoll_reserved_bytes",
 		"Bytes held for bodies that are arriving.", nil, nil)
 	reservations = prometheus.NewDesc("plimsoll_reservations",
 		"Bodies that are arriving and hold space.", nil, nil)
 	refusals = prometheus.NewDesc("plimsoll_quota_refusals_total",
-		"Operations refused for want of space, by what refused them.", []string{"scope"}, nil)
+		"Operations refused for want of space, by what refused them.", scopeLabels, nil)
 	packFiles = prometheus.NewDesc("plimsoll_packs",
 		"Pack files.", nil, nil)
 	packBytes = prometheus.NewDesc("plimsoll_pack_blob_bytes",
@@ -70,8 +72,11 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v int64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
 	}
-	for _, a := range s.ledger.snapshot() {
-		labels := []string{string(a.Scope.Kind), a.Scope.Name}
+	refused := s.ledger.refusalCounts()
+	refused[diskScope] += 0 // a counter shows before it counts, so that its first step is seen
+	for _, a := range seriesOf(s.ledger.snapshot(), maxSeries) {
+		refused[a.Scope] += 0
+		labels := labelsOf(a.Scope)
 		gauge(usageBytes, a.Usage.Bytes, labels...)
 		gauge(usageObjects, a.Usage.Objects, labels...)
 		gauge(usagePartBytes, a.Usage.PartBytes, labels...)
@@ -87,8 +92,8 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 		}
 	}
 	gauge(reservations, s.ledger.holds.Load())
-	for kind, n := range s.ledger.refusalCounts() {
-		ch <- prometheus.MustNewConstMetric(refusals, prometheus.CounterValue, float64(n), string(kind))
+	for scope, n := range refused {
+		ch <- prometheus.MustNewConstMetric(refusals, prometheus.CounterValue, float64(n), labelsOf(scope)...)
 	}
 	packed := s.packs.Stats()
 	gauge(packFiles, int64(packed.Packs))
@@ -98,7 +103,7 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 		gauge(diskFree, free)
 		gauge(diskTotal, total)
 	}
-	for _, c := range []prometheus.Collector{s.metrics.batchSize, s.metrics.blobSync, s.metrics.commit} {
+	for _, c := range []prometheus.Collector{s.metrics.batchSize, s.metrics.blobSync, s.metrics.commit, s.metrics.expired} {
 		c.Collect(ch)
 	}
 }

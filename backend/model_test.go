@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -35,10 +36,30 @@ type model struct {
 	uploads []*upload
 }
 
+// modelBuckets are the buckets of the model, with their owners.
+var modelBuckets = map[meta.BucketName]string{"b": "ada", "c": "ada", "d": "bob"}
+
+// scopesOf returns the scopes of a bucket.
+func scopesOf(bucket meta.BucketName) []quota.Scope {
+	return []quota.Scope{
+		quota.BucketScope(string(bucket)), quota.OwnerScope(modelBuckets[bucket]), quota.ServerScope,
+	}
+}
+
+// modelScopes returns all scopes of the model.
+func modelScopes() []quota.Scope {
+	var all []quota.Scope
+	for bucket := range modelBuckets {
+		all = append(all, scopesOf(bucket)...)
+	}
+	slices.SortFunc(all, quota.CompareScopes)
+	return slices.Compact(all)
+}
+
 // count adds up what a scope holds.
 func (m *model) count(scope quota.Scope) quota.Usage {
 	var u quota.Usage
-	within := func(b meta.BucketName) bool { return scope == quota.ServerScope || scope.Name == string(b) }
+	within := func(b meta.BucketName) bool { return slices.Contains(scopesOf(b), scope) }
 	for at, size := range m.objects {
 		if within(at.bucket) {
 			u.Bytes += size
@@ -61,8 +82,8 @@ func (u *upload) size() (sum int64) {
 	return sum
 }
 
-// refuses tells whether the step from what is held before to what would be held after is refused by a limit of the bucket
-// or the server. lenient admits a figure that does not grow.
+// refuses tells whether the step from what is held before to what would be held after is refused by a limit of the
+// bucket, its owner or the server. lenient admits a figure that does not grow.
 func (m *model) refuses(bucket meta.BucketName, lenient bool, step func()) bool {
 	type figures struct{ bytes, objects int64 }
 	look := func(scope quota.Scope) figures {
@@ -72,8 +93,11 @@ func (m *model) refuses(bucket meta.BucketName, lenient bool, step func()) bool 
 		}
 		return figures{u.Bytes, u.Objects}
 	}
-	scopes := []quota.Scope{quota.BucketScope(string(bucket)), quota.ServerScope}
-	before := []figures{look(scopes[0]), look(scopes[1])}
+	scopes := scopesOf(bucket)
+	before := make([]figures, len(scopes))
+	for i, scope := range scopes {
+		before[i] = look(scope)
+	}
 	step()
 	for i, scope := range scopes {
 		limit, after := m.limits[scope], look(scope)
@@ -102,7 +126,7 @@ func (m *model) expect(what string, err error, refused bool) {
 
 func (m *model) drawPlace(name string) place {
 	return place{
-		rapid.SampledFrom([]meta.BucketName{"b", "c"}).Draw(m.rt, name+" bucket"),
+		rapid.SampledFrom([]meta.BucketName{"b", "c", "d"}).Draw(m.rt, name+" bucket"),
 		rapid.SampledFrom([]meta.Key{"x", "y", "z"}).Draw(m.rt, name),
 	}
 }
@@ -149,7 +173,7 @@ func (m *model) copyObject(*rapid.T) {
 
 func (m *model) remove(*rapid.T) {
 	at := m.drawPlace("key")
-	m.expect("delete", m.DeleteObject(background, at.bucket, at.key), false)
+	m.expect("delete", m.tryDelete(at.bucket, at.key), false)
 	delete(m.objects, at)
 }
 
@@ -172,19 +196,7 @@ func (m *model) partOf(*rapid.T) {
 	number, size := rapid.IntRange(1, 3).Draw(m.rt, "number"), m.drawSize()
 	old, existed := u.sizes[number]
 	u.sizes[number] = size
-	bucket, server := quota.BucketScope(string(u.at.bucket)), quota.ServerScope
-	// If it were completed now, as the bucket counts.
-	now := m.count(bucket)
-	replaced, exists := m.objects[u.at]
-	if now.Bytes += u.size() - replaced; !exists {
-		now.Objects++
-	}
-	all := m.count(server)
-	objects := all.Objects + now.Objects - m.count(bucket).Objects
-	exceeds := func(n, limit int64) bool { return limit > 0 && n > limit }
-	refused := exceeds(now.Bytes, m.limits[bucket].MaxBytes) || exceeds(now.PartBytes, m.limits[bucket].MaxBytes) ||
-		exceeds(now.Objects, m.limits[bucket].MaxObjects) ||
-		exceeds(all.Bytes+all.PartBytes, m.limits[server].MaxBytes) || exceeds(objects, m.limits[server].MaxObjects)
+	refused := m.refusesPart(u)
 	b := body(noise(int(size), uint64(number)))
 	if refused {
 		if u.sizes[number] = old; !existed {
@@ -199,6 +211,28 @@ func (m *model) partOf(*rapid.T) {
 	if !refused {
 		u.parts[number] = CompletedPart{Number: number, ETag: part.ETag}
 	}
+}
+
+// refusesPart tells whether an upload with its parts is refused by a limit: if it were completed now, as the bucket and
+// its owner count, and as it is, as the server does.
+func (m *model) refusesPart(u *upload) bool {
+	exceeds := func(n, limit int64) bool { return limit > 0 && n > limit }
+	replaced, exists := m.objects[u.at]
+	for _, scope := range scopesOf(u.at.bucket) {
+		limit, now := m.limits[scope], m.count(scope)
+		if !exists {
+			now.Objects++
+		}
+		if scope == quota.ServerScope {
+			now.Bytes += now.PartBytes
+		} else {
+			now.Bytes += u.size() - replaced
+		}
+		if exceeds(max(now.Bytes, now.PartBytes), limit.MaxBytes) || exceeds(now.Objects, limit.MaxObjects) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *model) complete(*rapid.T) {
@@ -250,7 +284,7 @@ func (m *model) abortUpload(*rapid.T) {
 }
 
 func (m *model) setLimit(*rapid.T) {
-	scope := rapid.SampledFrom([]quota.Scope{bucketB, quota.BucketScope("c"), quota.ServerScope}).Draw(m.rt, "scope")
+	scope := rapid.SampledFrom(modelScopes()).Draw(m.rt, "scope")
 	limit := quota.Limit{
 		MaxBytes:   rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, 200)).Draw(m.rt, "max bytes"),
 		MaxObjects: rapid.OneOf(rapid.Just(int64(0)), rapid.Int64Range(1, 5)).Draw(m.rt, "max objects"),
@@ -261,13 +295,13 @@ func (m *model) setLimit(*rapid.T) {
 
 // compare requires that the store holds what the model does.
 func (m *model) compare(*rapid.T) {
-	for _, scope := range []quota.Scope{bucketB, quota.BucketScope("c"), quota.ServerScope} {
+	for _, scope := range modelScopes() {
 		if a, _ := m.Account(scope); a.Usage != m.count(scope) || a.Limit != m.limits[scope] || a.Reserved != (quota.Delta{}) {
 			m.rt.Fatalf("%+v, the model has %+v of %+v", a, m.count(scope), m.limits[scope])
 		}
 	}
 	for at, size := range m.objects {
-		_, reader, err := m.GetObject(background, at.bucket, at.key, whole)
+		_, reader, err := m.GetObject(background, at.bucket, at.key, "", whole)
 		if err != nil {
 			m.rt.Fatalf("get %v: %v", at, err)
 		}
@@ -282,8 +316,11 @@ func TestStoreIsAsTheModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := openWith(t, Options{Dir: t.TempDir(), NoSync: true})
 		defer f.finish()
-		f.createBucket("b", quota.Limit{})
-		f.createBucket("c", quota.Limit{})
+		for bucket, owner := range modelBuckets {
+			if err := f.CreateBucket(background, CreateBucketInput{Name: bucket, Owner: owner}); err != nil {
+				rt.Fatal(err)
+			}
+		}
 		m := &model{
 			fixture: f, rt: rt, limits: map[quota.Scope]quota.Limit{}, objects: map[place]int64{},
 		}

@@ -92,7 +92,7 @@ func TestCompleteMultipartUploadJoinsPartsInOrder(t *testing.T) {
 	content := append(bytes.Clone(full), noise(100, 2)...)
 	f.wantContent("k", content)
 	f.wantUsage(bucketB, quota.Usage{Bytes: int64(len(content)), Objects: 1})
-	head, err := f.HeadObject(background, "b", "k")
+	head, err := f.HeadObject(background, "b", "k", "")
 	if err != nil || head.ETag != object.ETag || head.Attributes.ContentType != "text/plain" || head.Owner != "ada" {
 		t.Errorf("%+v, error %v", head, err)
 	}
@@ -177,16 +177,30 @@ func TestCompleteMultipartUploadRefusals(t *testing.T) {
 		})}, CompleteMultipartUploadInput{}, invalidPart(1)},
 		{"another algorithm of a part", []CompletedPart{with(one, func(p *CompletedPart) {
 			p.Algorithm, p.Checksum = checksum.CRC32C, []byte{1, 2, 3, 4}
-		})}, CompleteMultipartUploadInput{}, checksumType("CRC32", "CRC32C")},
+		})}, CompleteMultipartUploadInput{}, func(err error) bool {
+			var e *PartChecksumError
+			return errors.As(err, &e) && e.PartNumber == 1 && e.Algorithm == checksum.CRC32C
+		}},
 		{"another checksum of the object", []CompletedPart{one, three}, CompleteMultipartUploadInput{
 			Checksum: checksum.Checksum{Algorithm: checksum.CRC32, Value: []byte{1, 2, 3, 4}},
 		}, func(err error) bool {
 			var e *ChecksumMismatchError
-			return errors.As(err, &e) && e.Algorithm == "CRC32"
+			return errors.As(err, &e) && e.Algorithm == checksum.CRC32
 		}},
 		{"another algorithm of the object", []CompletedPart{one, three}, CompleteMultipartUploadInput{
 			Checksum: checksum.Checksum{Algorithm: checksum.SHA256, Value: make([]byte, 32)},
-		}, checksumType("CRC32", "SHA256")},
+		}, checksumType(checksum.CRC32, checksum.SHA256)},
+		{"parts of a checksum that has none", []CompletedPart{one, three}, CompleteMultipartUploadInput{
+			Checksum: checksum.Checksum{
+				Algorithm: checksum.CRC32, Value: sumOf(checksum.CRC32, full, noise(20, 3)), Parts: 2,
+			},
+		}, func(err error) bool { var e *ChecksumMismatchError; return errors.As(err, &e) }},
+		{"another type of the checksum", []CompletedPart{one, three}, CompleteMultipartUploadInput{
+			Type: new(checksum.Composite),
+		}, func(err error) bool {
+			var e *ChecksumModeError
+			return errors.As(err, &e) && e.Expected == checksum.FullObject
+		}},
 		{"another size", []CompletedPart{one, three}, CompleteMultipartUploadInput{Size: MinPartBytes + 21}, func(err error) bool {
 			var e *SizeMismatchError
 			return errors.As(err, &e) && e.Expected == MinPartBytes+21 && e.Actual == MinPartBytes+20
@@ -228,10 +242,80 @@ func invalidPart(number int) func(error) bool {
 	}
 }
 
-func checksumType(expected, actual string) func(error) bool {
+func checksumType(expected, actual checksum.Algorithm) func(error) bool {
 	return func(err error) bool {
 		var e *ChecksumTypeError
 		return errors.As(err, &e) && e.Expected == expected && e.Actual == actual
+	}
+}
+
+// TestPartChecksumsOfUploads: what of a part's checksum an upload asks for, computes, and keeps.
+func TestPartChecksumsOfUploads(t *testing.T) {
+	f := open(t)
+	content := noise(1000, 1)
+	tests := []struct {
+		name         string
+		upload       meta.Upload
+		sent         checksum.Algorithm
+		shown        checksum.Algorithm // of the part that is returned
+		refused      bool
+		missingIsBad bool // CompleteMultipartUpload wants the part's checksum
+	}{
+		{name: "nothing asked"},
+		{name: "nothing asked, something sent", sent: checksum.SHA1},
+		{name: "full object", upload: meta.Upload{Algorithm: checksum.CRC32}, shown: checksum.CRC32},
+		{
+			name: "full object, sent", upload: meta.Upload{Algorithm: checksum.CRC32}, sent: checksum.CRC32,
+			shown: checksum.CRC32,
+		},
+		{name: "full object, another", upload: meta.Upload{Algorithm: checksum.CRC32}, sent: checksum.SHA1, refused: true},
+		{
+			name: "composite", upload: meta.Upload{Algorithm: checksum.XXHASH3, Type: checksum.Composite}, refused: true,
+		},
+		{
+			name: "composite, sent", upload: meta.Upload{Algorithm: checksum.XXHASH3, Type: checksum.Composite},
+			sent: checksum.XXHASH3, shown: checksum.XXHASH3, missingIsBad: true,
+		},
+		{
+			name: "composite, another", upload: meta.Upload{Algorithm: checksum.XXHASH3, Type: checksum.Composite},
+			sent: checksum.XXHASH64, refused: true,
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			id := f.createUpload("k", tt.upload)
+			b := body(content)
+			if tt.sent != checksum.None {
+				b = checked(content, tt.sent)
+			}
+			part, err := f.tryPart("k", id, 1, b)
+			if tt.refused {
+				if !checksumType(tt.upload.Algorithm, tt.sent)(err) {
+					t.Errorf("error %v", err)
+				}
+				f.abort("k", id)
+				return
+			}
+			if err != nil || part.Checksum.Algorithm != tt.shown {
+				t.Fatalf("checksum %+v, error %v", part.Checksum, err)
+			}
+			named := CompletedPart{Number: 1, ETag: part.ETag}
+			if tt.missingIsBad {
+				_, err := f.tryComplete("k", id, named)
+				var missing *MissingPartChecksumError
+				if !errors.As(err, &missing) || missing.PartNumber != 1 || missing.Algorithm != tt.upload.Algorithm {
+					t.Errorf("without the part's checksum: error %v", err)
+				}
+				named.Algorithm, named.Checksum = tt.shown, part.Checksum.Value
+			}
+			object, err := f.tryComplete("k", id, named)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if kept := len(object.Parts[0].Checksum) > 0; kept != (tt.shown != checksum.None) {
+				t.Errorf("the object's parts %+v", object.Parts)
+			}
+		})
 	}
 }
 
@@ -341,7 +425,7 @@ func TestUploadPartRefusals(t *testing.T) {
 	f := open(t)
 	id := f.createUpload("k", meta.Upload{Algorithm: checksum.CRC32})
 	b := Body{Reader: unread{t}, Size: 10, Algorithm: checksum.SHA1}
-	if _, err := f.tryPart("k", id, 1, b); !checksumType("CRC32", "SHA1")(err) {
+	if _, err := f.tryPart("k", id, 1, b); !checksumType(checksum.CRC32, checksum.SHA1)(err) {
 		t.Errorf("another algorithm than the upload's: %v", err)
 	}
 	var large *EntityTooLargeError

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
@@ -11,8 +12,8 @@ import (
 // Each begins with an object "old" of 40 bytes, and an upload to "new" with parts of 30.
 type brim struct {
 	name string
-	// bucket and server are the limits that the operation reaches exactly, as a bucket counts and as the server does,
-	// which counts the bytes of parts in full.
+	// bucket and server are the limits that the operation reaches exactly, as a bucket and its owner count and as the
+	// server does, which counts the bytes of parts in full.
 	bucket, server int64
 	resource       quota.Resource
 	do             func(f *fixture, id meta.UploadID, part CompletedPart) error
@@ -76,7 +77,9 @@ func limitOf(r quota.Resource, n int64) quota.Limit {
 
 func TestExactlyAtTheLimitIsStoredAndOneMoreIsRefused(t *testing.T) {
 	for _, test := range brims {
-		for scope, limit := range map[quota.Scope]int64{bucketB: test.bucket, quota.ServerScope: test.server} {
+		for scope, limit := range map[quota.Scope]int64{
+			bucketB: test.bucket, ownerAda: test.bucket, quota.ServerScope: test.server,
+		} {
 			t.Run(test.name+", "+string(scope.Kind), func(t *testing.T) {
 				f := open(t)
 				id, part := prepareBrim(f)
@@ -101,12 +104,14 @@ func TestExactlyAtTheLimitIsStoredAndOneMoreIsRefused(t *testing.T) {
 func TestCompleteReachesALimitThatWasLoweredMeanwhile(t *testing.T) {
 	f := open(t)
 	id, part := prepareBrim(f)
-	f.limit(bucketB, quota.Limit{MaxBytes: oldBytes + partBytes - 1})
-	e := wantExceeded(t, completeNew(f, id, part), bucketB, quota.Bytes)
-	if e.Used != oldBytes || e.Requested != partBytes || e.Transient {
-		t.Errorf("%+v", e)
+	for _, scope := range []quota.Scope{bucketB, ownerAda} {
+		f.limit(scope, quota.Limit{MaxBytes: oldBytes + partBytes - 1})
+		e := wantExceeded(t, completeNew(f, id, part), scope, quota.Bytes)
+		if e.Used != oldBytes || e.Requested != partBytes || e.Transient {
+			t.Errorf("%+v", e)
+		}
+		f.limit(scope, quota.Limit{MaxBytes: oldBytes + partBytes})
 	}
-	f.limit(bucketB, quota.Limit{MaxBytes: oldBytes + partBytes})
 	f.limit(quota.ServerScope, quota.Limit{MaxBytes: oldBytes + partBytes - 1})
 	wantExceeded(t, completeNew(f, id, part), quota.ServerScope, quota.Bytes)
 	f.limit(quota.ServerScope, quota.Limit{MaxBytes: oldBytes + partBytes})
@@ -130,8 +135,85 @@ func TestAllUnfinishedPartsOfABucketTogetherStayWithinItsLimit(t *testing.T) {
 	f.part("two", two, 2, noise(60, 3))
 }
 
+// TestAnOwnersBucketsTogetherStayWithinTheirLimit counts what is stored, and the parts, of two buckets; a third is
+// another owner's.
+func TestAnOwnersBucketsTogetherStayWithinTheirLimit(t *testing.T) {
+	f := open(t)
+	f.createBucket("c", quota.Limit{})
+	if err := f.CreateBucket(background, CreateBucketInput{Name: "bobs", Owner: "bob"}); err != nil {
+		t.Fatal(err)
+	}
+	putInto := func(bucket meta.BucketName, size int) error {
+		_, err := f.PutObject(background, PutObjectInput{Bucket: bucket, Key: "k", Owner: "eve", Body: body(noise(size, 1))})
+		return err
+	}
+	f.limit(ownerAda, quota.Limit{MaxBytes: 100})
+	f.put("k", noise(60, 1))
+	if e := wantExceeded(t, putInto("c", 41), ownerAda, quota.Bytes); e.Used != 60 || e.Requested != 41 || e.Transient {
+		t.Errorf("%+v", e)
+	}
+	if err := errors.Join(putInto("c", 40), putInto("bobs", 1000)); err != nil {
+		t.Error(err)
+	}
+	f.wantUsage(ownerAda, quota.Usage{Bytes: 100, Objects: 2})
+	f.wantUsage(quota.OwnerScope("bob"), quota.Usage{Bytes: 1000, Objects: 1})
+	f.delete("k")
+	one := f.createUpload("one", meta.Upload{})
+	f.part("one", one, 1, noise(60, 1))
+	two, err := f.CreateMultipartUpload(background, meta.Upload{Bucket: "c", Key: "k"}) // it would overwrite 40
+	if err != nil {
+		t.Fatal(err)
+	}
+	partOfTwo := func(b Body) error {
+		_, err := f.UploadPart(background, UploadPartInput{Bucket: "c", Key: "k", Upload: two, Number: 1, Body: b})
+		return err
+	}
+	if e := wantExceeded(t, partOfTwo(Body{Reader: unread{t}, Size: 41}), ownerAda, quota.Bytes); e.Used != 60 {
+		t.Errorf("%+v", e)
+	}
+	if err := partOfTwo(body(noise(40, 2))); err != nil {
+		t.Error(err)
+	}
+	f.wantUsage(ownerAda, quota.Usage{Bytes: 40, Objects: 1, PartBytes: 100, Uploads: 2})
+}
+
+// TestALimitBeforeTheFirstBucket holds for it, and stays after the last.
+func TestALimitBeforeTheFirstBucket(t *testing.T) {
+	f := open(t)
+	bob := quota.OwnerScope("bob")
+	if _, ok := f.Account(bob); ok {
+		t.Error("an account of nobody")
+	}
+	f.limit(bob, quota.Limit{MaxObjects: 1})
+	f = f.reopen()
+	for range 2 {
+		if err := f.CreateBucket(background, CreateBucketInput{Name: "bobs", Owner: "bob"}); err != nil {
+			t.Fatal(err)
+		}
+		put := func(key meta.Key) error {
+			_, err := f.PutObject(background, PutObjectInput{Bucket: "bobs", Key: key, Body: body(nil)})
+			return err
+		}
+		if err := put("k"); err != nil {
+			t.Error(err)
+		}
+		wantExceeded(t, put("l"), bob, quota.Objects)
+		if err := errors.Join(f.tryDelete("bobs", "k"), f.DeleteBucket(background, "bobs")); err != nil {
+			t.Error(err)
+		}
+		f.wantUsage(bob, quota.Usage{})
+	}
+	if a, _ := f.Account(bob); a.Limit.MaxObjects != 1 {
+		t.Errorf("%+v", a)
+	}
+	f.limit(bob, quota.Limit{})
+	if _, ok := f.Account(bob); ok {
+		t.Error("an account without buckets and limit")
+	}
+}
+
 func TestOverALoweredLimitOnlyWhatShrinksIsStored(t *testing.T) {
-	for _, scope := range []quota.Scope{bucketB, quota.ServerScope} {
+	for _, scope := range []quota.Scope{bucketB, ownerAda, quota.ServerScope} {
 		t.Run(string(scope.Kind), func(t *testing.T) {
 			f := open(t)
 			f.put("k", noise(100, 1))

@@ -2,11 +2,11 @@ package backend
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend/checksum"
+	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 )
@@ -17,8 +17,11 @@ type PutObjectInput struct {
 	Key          meta.Key
 	Owner        string
 	Attributes   meta.Attributes
+	Settings     meta.Settings
 	Precondition meta.Precondition
 	Body         Body
+	// Wrap has the object encrypted, and Settings.Encryption set; nil for one that is not.
+	Wrap WrapKey
 }
 
 // PutObjectOutput is what PutObject made.
@@ -27,6 +30,10 @@ type PutObjectOutput struct {
 	Size     int64
 	Modified time.Time
 	Checksum checksum.Checksum
+	// Version is empty where the bucket has never kept versions.
+	Version meta.VersionID
+	// Encryption is the object's Settings.Encryption.
+	Encryption []byte
 }
 
 // PutObject stores an object. Whether it fits, and whether its precondition holds, is decided before the first byte of
@@ -40,33 +47,43 @@ func (s *Store) PutObject(ctx context.Context, in PutObjectInput) (PutObjectOutp
 	if in.Body.Size > MaxPutBytes {
 		return PutObjectOutput{}, &EntityTooLargeError{Size: in.Body.Size}
 	}
-	h, err := s.reservePut(ctx, in.Bucket, in.Key, in.Body.Size, in.Body.Size, in.Precondition)
+	key, envelope, err := in.Wrap.newKey()
+	if err != nil {
+		return PutObjectOutput{}, err
+	}
+	in.Settings.Encryption = envelope
+	h, err := s.reserveBody(ctx, &in, key)
 	if err != nil {
 		return PutObjectOutput{}, err
 	}
 	defer h.release()
 
-	body, err := s.store(ctx, in.Body, wanted(in.Body.Algorithm), h)
+	body, err := s.store(ctx, in.Body, wanted(in.Body.Algorithm), key, h)
 	if err != nil {
 		return PutObjectOutput{}, err
 	}
 	object := meta.Object{
 		ObjectHead: meta.ObjectHead{
-			Size:     in.Body.Size,
-			ETag:     meta.ETag(hex.EncodeToString(body.md5)),
+			Size:     body.size,
+			ETag:     newETag(body.md5, envelope),
 			Modified: s.timestamp(),
 			Checksum: body.checksum,
 			Class:    in.Attributes.StorageClass,
 			Owner:    in.Owner,
 		},
+		Settings:   in.Settings,
 		Attributes: in.Attributes,
 		Segments:   body.segments,
 	}
 	mutation := meta.PutObject{Bucket: in.Bucket, Key: in.Key, Object: object, Precondition: in.Precondition}
-	if _, err := s.commitStored(ctx, mutation, body, in.Body.Size, h); err != nil {
+	result, err := s.commitStored(ctx, mutation, body, body.size, h)
+	if err != nil {
 		return PutObjectOutput{}, err
 	}
-	return PutObjectOutput{ETag: object.ETag, Size: object.Size, Modified: object.Modified, Checksum: object.Checksum}, nil
+	return PutObjectOutput{
+		ETag: object.ETag, Size: object.Size, Modified: object.Modified, Checksum: object.Checksum, Version: result.Version,
+		Encryption: envelope,
+	}, nil
 }
 
 // wanted is the algorithm of the checksum that is kept where the client declared one, or none.
@@ -77,8 +94,26 @@ func wanted(declared checksum.Algorithm) checksum.Algorithm {
 	return declared
 }
 
+// reserveBody is reservePut for a body that arrives. Where its size is known only at the end, the likely one is held; a
+// body that may still turn out to fit is not refused early, and the transaction decides.
+func (s *Store) reserveBody(ctx context.Context, in *PutObjectInput, key *encryption.DataKey) (*hold, error) {
+	least, most := in.Body.bounds()
+	written := storedSize(most, key)
+	return s.decide(func() (*hold, error) {
+		h, err := s.tryReservePut(ctx, in.Bucket, in.Key, in.Body.Size, written, in.Precondition)
+		var exceeded *quota.ExceededError
+		if least == in.Body.Size || !errors.As(err, &exceeded) {
+			return h, err
+		}
+		if h, leastErr := s.tryReservePut(ctx, in.Bucket, in.Key, least, written, in.Precondition); leastErr == nil {
+			return h, nil
+		}
+		return nil, err
+	})
+}
+
 // reservePut decides early whether an object of size bytes may be put under a key, and holds its space. body is how many
-// bytes will be written to the disk: the size, or 0 for a copy that shares blobs.
+// bytes will be written to the disk: what is stored of the size, or 0 for a copy that shares blobs.
 func (s *Store) reservePut(
 	ctx context.Context, bucket meta.BucketName, key meta.Key, size, body int64, p meta.Precondition,
 ) (*hold, error) {
@@ -101,7 +136,7 @@ func (s *Store) decide(try func() (*hold, error)) (*hold, error) {
 	defer s.committer.settling.RUnlock()
 	h, err = try()
 	if errors.As(err, &exceeded) {
-		s.ledger.refused(exceeded.Scope.Kind)
+		s.ledger.refused(exceeded.Scope)
 	}
 	return h, err
 }
@@ -109,23 +144,27 @@ func (s *Store) decide(try func() (*hold, error)) (*hold, error) {
 func (s *Store) tryReservePut(
 	ctx context.Context, bucket meta.BucketName, key meta.Key, size, body int64, p meta.Precondition,
 ) (*hold, error) {
-	delta := quota.Delta{Bytes: size, Objects: 1}
-	old, err := s.meta.Stat(ctx, bucket, key)
-	switch {
-	case err == nil:
-		delta = quota.Delta{Bytes: size - old.Size}
-	case !errors.Is(err, meta.ErrNoSuchKey):
-		return nil, err
-	}
-	if err := checkPrecondition(p, old, err == nil); err != nil {
+	delta, err := s.addition(ctx, bucket, key, size, p)
+	if err != nil {
 		return nil, err
 	}
 	return s.reserve(bucket, quota.Operation{Kind: quota.Put, Delta: delta}, body, "")
 }
 
+// reserveQuota admits an operation on its scopes alone.
+func (s *Store) reserveQuota(
+	bucket meta.BucketName, op quota.Operation, body int64, upload meta.UploadID,
+) (*hold, error) {
+	state, err := s.buckets.get(bucket)
+	if err != nil {
+		return nil, err
+	}
+	return s.ledger.reserve(state.Bucket, op, body, upload)
+}
+
 // reserve admits an operation on its scopes and on the disk, and holds its space. body is how many bytes it will write.
 func (s *Store) reserve(bucket meta.BucketName, op quota.Operation, body int64, upload meta.UploadID) (*hold, error) {
-	h, err := s.ledger.reserve(bucket, op, body, upload)
+	h, err := s.reserveQuota(bucket, op, body, upload)
 	if err != nil {
 		return nil, err
 	}
@@ -139,17 +178,4 @@ func (s *Store) reserve(bucket meta.BucketName, op quota.Operation, body int64, 
 		return nil, err
 	}
 	return h, nil
-}
-
-// checkPrecondition is the early half of the check that the transaction makes finally.
-func checkPrecondition(p meta.Precondition, current meta.Object, exists bool) error {
-	switch {
-	case p.IfNoneMatch && exists:
-		return meta.ErrPreconditionFailed
-	case p.IfMatch != "" && !exists:
-		return meta.ErrNoSuchKey
-	case p.IfMatch != "" && p.IfMatch != "*" && p.IfMatch != current.ETag:
-		return meta.ErrPreconditionFailed
-	}
-	return nil
 }

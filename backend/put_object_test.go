@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"sync"
 	"testing"
@@ -25,12 +24,12 @@ func etag(content []byte) meta.ETag {
 
 func TestPutObjectStoresWhatItWasGiven(t *testing.T) {
 	f := open(t)
-	// Around the sizes of copy buffers and blocks.
-	for i, size := range []int{0, 1, 4096, smallCopyBytes - 1, smallCopyBytes, 65536, largeCopyBytes, largeCopyBytes + 1, 1<<20 + 7} {
+	// Around the sizes of buffers and blocks, and the one from which a body has a file of its own.
+	for i, size := range []int{0, 1, 4096, 4097, 65536, 128<<10 - 1, 128 << 10, 128<<10 + 1, 256 << 10, 256<<10 + 1, 1<<20 + 7} {
 		content, key := noise(size, 1), meta.Key(fmt.Sprintf("%d bytes", size))
 		out := f.put(key, content)
 		f.wantContent(key, content)
-		head, err := f.HeadObject(background, "b", key)
+		head, err := f.HeadObject(background, "b", key, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +42,7 @@ func TestPutObjectStoresWhatItWasGiven(t *testing.T) {
 func TestPutObjectWithoutAChecksumGetsACRC64NVME(t *testing.T) {
 	f, content := open(t), noise(100_000, 2)
 	f.put("k", content)
-	head, err := f.HeadObject(background, "b", "k")
+	head, err := f.HeadObject(background, "b", "k", "")
 	if err != nil || head.Checksum.Algorithm != checksum.CRC64NVME ||
 		!bytes.Equal(head.Checksum.Value, sumOf(checksum.CRC64NVME, content)) {
 		t.Errorf("checksum %+v, error %v", head.Checksum, err)
@@ -59,25 +58,6 @@ func TestPutObjectKeepsTheDeclaredChecksum(t *testing.T) {
 		}
 	}
 }
-
-func TestPutObjectTakesTheMD5OfAReaderThatHasOne(t *testing.T) {
-	f, content := open(t), noise(100, 4)
-	sum := md5.New()
-	b := body(content)
-	b.Reader = summing{io.TeeReader(bytes.NewReader(content), sum), sum}
-	out, err := f.PutObject(background, PutObjectInput{Bucket: "b", Key: "k", Body: b})
-	if err != nil || out.ETag != etag(content) {
-		t.Errorf("ETag %s, error %v; want %s", out.ETag, err, etag(content))
-	}
-}
-
-type summing struct {
-	io.Reader
-	hash.Hash
-}
-
-// Read hides that hashes, too, could be read from.
-func (s summing) Read(p []byte) (int, error) { return s.Reader.Read(p) }
 
 func TestPutObjectReplacesAndCreditsTheOldObject(t *testing.T) {
 	f := open(t)
@@ -313,6 +293,45 @@ func TestPutObjectOfABadBodyLeavesNothingBehind(t *testing.T) {
 			f.wantIdle()
 			f.wantNoOrphans()
 			f.wantContent("k", []byte("old"))
+		})
+	}
+}
+
+// withMD5 is a body of which the client says that its MD5 is that of said.
+func withMD5(content, said []byte) Body {
+	b, sum := body(content), md5.Sum(said)
+	b.MD5 = sum[:]
+	return b
+}
+
+func TestABodyOfAnotherMD5LeavesNothingBehind(t *testing.T) {
+	for _, size := range []int{0, 1, 4096, 128 << 10, 300_000} {
+		t.Run(fmt.Sprintf("%d bytes", size), func(t *testing.T) {
+			f := open(t)
+			f.put("k", []byte("old"))
+			id := f.createUpload("k", meta.Upload{})
+			content, other := noise(size, 1), noise(7, 2)
+			_, putErr := f.PutObject(background, PutObjectInput{Bucket: "b", Key: "k", Body: withMD5(content, other)})
+			_, partErr := f.UploadPart(background, UploadPartInput{
+				Bucket: "b", Key: "k", Upload: id, Number: 1, Body: withMD5(content, other),
+			})
+			got, said := md5.Sum(content), md5.Sum(other)
+			for _, err := range []error{putErr, partErr} {
+				var bad *BadDigestError
+				if !errors.As(err, &bad) || !bytes.Equal(bad.Calculated, got[:]) || !bytes.Equal(bad.Expected, said[:]) {
+					t.Errorf("error %v", err)
+				}
+			}
+			f.wantIdle()
+			f.wantNoOrphans()
+			f.wantContent("k", []byte("old"))
+			f.wantUsage(bucketB, quota.Usage{Bytes: 3, Objects: 1, Uploads: 1})
+
+			_, err := f.PutObject(background, PutObjectInput{Bucket: "b", Key: "k", Body: withMD5(content, content)})
+			if err != nil {
+				t.Errorf("with its own MD5: %v", err)
+			}
+			f.wantContent("k", content)
 		})
 	}
 }

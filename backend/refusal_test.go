@@ -47,7 +47,7 @@ func between(t *testing.T, f *fixture, x *faults, first, then func() error) {
 // TestACommitIsNeverCountedTwice asks for the rest of the space while a commit of the other part is on its way from a
 // reservation to usage.
 func TestACommitIsNeverCountedTwice(t *testing.T) {
-	for _, scope := range []quota.Scope{bucketB, quota.ServerScope} {
+	for _, scope := range []quota.Scope{bucketB, ownerAda, quota.ServerScope} {
 		for _, test := range []struct {
 			name    string
 			prepare func(f *fixture) (first, then func() error)
@@ -61,7 +61,7 @@ func TestACommitIsNeverCountedTwice(t *testing.T) {
 			}},
 			{"put after a delete", func(f *fixture) (first, then func() error) {
 				f.put("k", noise(90, 1))
-				return func() error { return f.DeleteObject(background, "b", "k") },
+				return func() error { return f.tryDelete("b", "k") },
 					func() error { return f.tryPut("k", noise(100, 2)) }
 			}},
 			{"copy", func(f *fixture) (first, then func() error) {
@@ -103,7 +103,7 @@ func TestACommitIsNeverCountedTwice(t *testing.T) {
 // their reservations become usage, none may be refused.
 func TestWritersThatFitTogetherAllSucceed(t *testing.T) {
 	const writers, rounds = 32, 50
-	for _, scope := range []quota.Scope{bucketB, quota.ServerScope} {
+	for _, scope := range []quota.Scope{bucketB, ownerAda, quota.ServerScope} {
 		t.Run(string(scope.Kind), func(t *testing.T) {
 			f := open(t)
 			for round := range rounds {
@@ -136,7 +136,7 @@ func (f *fixture) fillByPuts(round int, sizes []int) {
 		})
 	}
 	group.Wait()
-	for _, err := range f.DeleteObjects(background, "b", keys) {
+	for _, err := range f.deleteAll("b", keys) {
 		if err != nil {
 			f.t.Error(err)
 		}
@@ -200,7 +200,7 @@ func TestRefusalsAreCountedOnce(t *testing.T) {
 	for range 3 {
 		wantExceeded(t, f.tryPut("k", noise(11, 1)), bucketB, quota.Bytes)
 	}
-	if n := f.ledger.refusalCounts()[quota.Bucket]; n != 3 {
+	if n := f.ledger.refusalCounts()[bucketB]; n != 3 {
 		t.Errorf("%d refusals are counted, want 3", n)
 	}
 }

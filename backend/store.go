@@ -32,7 +32,7 @@ const (
 	MaxKeyBytes = 1024
 )
 
-const diskScope = quota.Disk
+var diskScope = quota.Scope{Kind: quota.Disk}
 
 // Options are what a Store is opened with.
 type Options struct {
@@ -42,6 +42,8 @@ type Options struct {
 	NoSync bool
 	// Reserve is the free space that growth leaves alone.
 	Reserve DiskReserve
+	// AbortUploadsAfter is how old a multipart upload may get before it is aborted; 0 keeps all of them.
+	AbortUploadsAfter time.Duration
 	// Log gets what an operator should know.
 	Log *slog.Logger
 	// Now is the clock; time.Now where nil.
@@ -62,13 +64,16 @@ type Store struct {
 	files       blob.ByID  // the large ones among them
 	packs       *packs.Store
 	diskReserve DiskReserve
+	abortAfter  time.Duration // Options.AbortUploadsAfter
 	log         *slog.Logger
 	now         func() time.Time
 
 	ledger    *ledger
+	buckets   bucketStates
 	committer *committer
 	garbage   *garbage
 	ballast   *ballast
+	space     atomic.Pointer[space] // nil before the disk was first asked
 	metrics   *metrics
 
 	// uncertain is set when a commit failed and something of it may be on disk: the next start sweeps.
@@ -97,7 +102,7 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	s := &Store{
-		dir: o.Dir, diskReserve: o.Reserve, log: o.Log, now: o.Now,
+		dir: o.Dir, diskReserve: o.Reserve, abortAfter: o.AbortUploadsAfter, log: o.Log, now: o.Now,
 		ballast: &ballast{path: filepath.Join(o.Dir, ballastFile)},
 		metrics: newMetrics(),
 		cleaned: make(chan struct{}),
@@ -123,6 +128,9 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("usage: %w", err), s.blobs.Close(), repository.Close())
 	}
 	s.ledger = newLedger(accounts)
+	if err := s.buckets.load(context.Background(), s.meta); err != nil {
+		return nil, errors.Join(fmt.Errorf("buckets: %w", err), s.blobs.Close(), repository.Close())
+	}
 	s.committer = newCommitter(s)
 	s.garbage = newGarbage(s.blobs, s.committer.forget, s.log)
 	s.startBackground(wasDirty)
@@ -156,7 +164,11 @@ func (s *Store) openBlobs(o Options) (wasDirty bool, err error) {
 func (s *Store) startBackground(wasDirty bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	s.background.Add(3)
+	s.background.Add(5)
+	go func() {
+		defer s.background.Done()
+		s.keepAborting(ctx)
+	}()
 	go func() {
 		defer s.background.Done()
 		defer close(s.cleaned)
@@ -169,6 +181,10 @@ func (s *Store) startBackground(wasDirty bool) {
 	go func() {
 		defer s.background.Done()
 		s.keepCompact(ctx)
+	}()
+	go func() {
+		defer s.background.Done()
+		s.keepExpire(ctx)
 	}()
 }
 

@@ -32,8 +32,12 @@ func (s *Store) AbortMultipartUpload(_ context.Context, bucket meta.BucketName, 
 	return err
 }
 
-// ListMultipartUploads returns a page of a bucket's unfinished uploads. It fails with meta.ErrNoSuchBucket.
+// ListMultipartUploads returns a page of a bucket's unfinished uploads. It fails with meta.ErrNoSuchBucket and
+// ErrInvalidUploadMarker.
 func (s *Store) ListMultipartUploads(ctx context.Context, r meta.UploadsRequest) (meta.UploadsPage, error) {
+	if _, err := ulid.ParseStrict(string(r.UploadMarker)); r.UploadMarker != "" && err != nil {
+		return meta.UploadsPage{}, ErrInvalidUploadMarker
+	}
 	return s.meta.Uploads(ctx, r)
 }
 
