@@ -30,6 +30,10 @@ func attributesOf(header http.Header) (meta.Attributes, error) {
 		ContentEncoding:    withoutChunked(header.Values("Content-Encoding")),
 		ContentLanguage:    header.Get("Content-Language"),
 		Expires:            header.Get("Expires"),
+		WebsiteRedirect:    header.Get("X-Amz-Website-Redirect-Location"),
+	}
+	if err := checkRedirect(a.WebsiteRedirect); err != nil {
+		return meta.Attributes{}, err
 	}
 	class, err := storageClass(header)
 	if err != nil {
@@ -53,6 +57,15 @@ func attributesOf(header http.Header) (meta.Attributes, error) {
 			with("MaxSizeAllowed", itoa(maxUserMetadataBytes))
 	}
 	return a, nil
+}
+
+// checkRedirect refuses a redirect location that is neither a path nor an address of the web.
+func checkRedirect(location string) error {
+	if location == "" || strings.HasPrefix(location, "/") || strings.HasPrefix(location, "http://") ||
+		strings.HasPrefix(location, "https://") {
+		return nil
+	}
+	return s3err("InvalidRedirectLocation").with("RedirectLocation", location)
 }
 
 // storageClass reads x-amz-storage-class; STANDARD is the empty one.
@@ -82,16 +95,16 @@ func withoutChunked(values []string) string {
 
 // setObjectHeaders sets the headers that tell of an object, beside its length, its range and its user metadata.
 // Response-* parameters of the query override what the object has.
-func (b *bound) setObjectHeaders(o *meta.Object) {
+func (rq *request) setObjectHeaders(o *meta.Object) {
 	a := &o.Attributes
-	b.set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
-	b.set("Accept-Ranges", "bytes")
+	rq.w.set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
+	rq.w.set("Accept-Ranges", "bytes")
 	set := func(name, value, override string) {
-		if v := b.rq.query.Get(override); v != "" {
+		if v := rq.query.Get(override); v != "" {
 			value = v
 		}
 		if value != "" {
-			b.set(name, value)
+			rq.w.set(name, value)
 		}
 	}
 	set("Content-Type", cmp.Or(a.ContentType, "binary/octet-stream"), "response-content-type")
@@ -101,6 +114,24 @@ func (b *bound) setObjectHeaders(o *meta.Object) {
 	set("Content-Language", a.ContentLanguage, "response-content-language")
 	set("Expires", a.Expires, "response-expires")
 	if a.StorageClass != "" {
-		b.set("X-Amz-Storage-Class", a.StorageClass)
+		rq.w.set("X-Amz-Storage-Class", a.StorageClass)
 	}
+	if a.WebsiteRedirect != "" {
+		rq.w.set("X-Amz-Website-Redirect-Location", a.WebsiteRedirect)
+	}
+}
+
+// overrides are the query's parameters that replace headers of an object in the answer.
+var overrides = []string{
+	"response-cache-control", "response-content-disposition", "response-content-encoding", "response-content-language",
+	"response-content-type", "response-expires",
+}
+
+// checkOverrides refuses overrides to those who have not signed them: else anybody could have the server say what they
+// like of a public object.
+func (rq *request) checkOverrides() error {
+	if rq.identity == nil && slices.ContainsFunc(overrides, rq.query.Has) {
+		return s3err("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
+	}
+	return nil
 }

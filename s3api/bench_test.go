@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend"
-	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
@@ -31,11 +30,11 @@ func benchHandler(b *testing.B) http.Handler {
 			b.Error(err)
 		}
 	})
-	if err := store.CreateBucket(context.Background(), "bench", "o", quota.Limit{}); err != nil {
+	if err := store.CreateBucket(context.Background(), backend.CreateBucketInput{Name: "bench", Owner: "o"}); err != nil {
 		b.Fatal(err)
 	}
 	return s3api.New(s3api.Config{
-		Store: store, AccessKey: testAccessKey, SecretKey: testSecretKey, Region: testRegion,
+		Store: store, Directory: newDirectory(b, store), Keyring: newKeyring(b), Region: testRegion,
 		IdleTimeout: time.Minute, Log: slog.New(slog.DiscardHandler),
 	}, s3api.NewMetrics())
 }
@@ -163,24 +162,28 @@ func BenchmarkAnswer(b *testing.B) {
 // little but write and read. Compare "empty", a handler that does nothing.
 func BenchmarkConnection(b *testing.B) {
 	h := benchHandler(b)
-	small := bytes.Repeat([]byte("x"), 4<<10)
+	small, large := bytes.Repeat([]byte("x"), 4<<10), bytes.Repeat([]byte("x"), 16<<20)
 	serve(b, h, http.MethodPut, "/bench/small", small, 200)
+	serve(b, h, http.MethodPut, "/bench/large", large, 200)
 	empty := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 	for _, test := range []struct {
-		name, method string
-		handler      http.Handler
-		bodyBytes    int64
+		name, method, target string
+		handler              http.Handler
+		bodyBytes            int64
 	}{
-		{"empty", http.MethodHead, empty, 0},
-		{"HEAD", http.MethodHead, h, 0},
-		{"GET", http.MethodGet, h, int64(len(small))},
+		{"empty", http.MethodHead, "/bench/small", empty, 0},
+		{"HEAD", http.MethodHead, "/bench/small", h, 0},
+		{"GET", http.MethodGet, "/bench/small", h, int64(len(small))},
+		{"GET 16 MiB", http.MethodGet, "/bench/large", h, int64(len(large))},
 	} {
 		b.Run(test.name, func(b *testing.B) {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				b.Fatal(err)
 			}
-			server := &http.Server{Handler: test.handler, ReadHeaderTimeout: time.Minute}
+			server := &http.Server{
+				Handler: test.handler, ReadHeaderTimeout: time.Minute, ConnContext: s3api.ConnContext,
+			}
 			go func() { _ = server.Serve(s3api.Listener(listener)) }() // Close ends it
 			defer server.Close()
 			conn, err := net.Dial("tcp", listener.Addr().String())
@@ -189,7 +192,7 @@ func BenchmarkConnection(b *testing.B) {
 			}
 			defer conn.Close()
 			var request bytes.Buffer
-			if err := signed(b, test.method, "/bench/small", nil).Write(&request); err != nil {
+			if err := signed(b, test.method, test.target, nil).Write(&request); err != nil {
 				b.Fatal(err)
 			}
 			reader := bufio.NewReaderSize(conn, 16<<10)

@@ -2,12 +2,14 @@ package s3api
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
-	"github.com/plimsoll/plimsoll/quota"
 )
 
 // maxListBuckets is the largest page of ListBuckets.
@@ -21,7 +23,7 @@ func listBuckets(rq *request) error {
 		value := rq.query.Get("max-buckets")
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 1 || n > maxListBuckets {
-			return invalidArgument("max-buckets", value, "Argument max-buckets must be an integer between 1 and 10000")
+			return invalidArgument("max-buckets", value, "Argument max-buckets must be an integer between 1 and 10000.")
 		}
 		limit = n
 	}
@@ -31,7 +33,7 @@ func listBuckets(rq *request) error {
 			"The continuation token provided is incorrect")
 	}
 	region, prefix := rq.query.Get("bucket-region"), rq.query.Get("prefix")
-	all, err := rq.store().ListBuckets(rq.r.Context())
+	all, err := rq.visibleBuckets()
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,7 @@ func listBuckets(rq *request) error {
 	}
 	x := newXML(512 + 128*len(page))
 	x.root("ListAllMyBucketsResult")
-	rq.writeOwner(x, "Owner")
+	rq.writeOwner(x, "Owner", rq.who.Name)
 	x.open("Buckets")
 	for _, b := range page {
 		x.open("Bucket")
@@ -67,10 +69,27 @@ func listBuckets(rq *request) error {
 	return rq.writeXML(x)
 }
 
-// writeOwner writes the user who owns everything here: the root user.
-func (rq *request) writeOwner(x *xmlWriter, element string) {
+// visibleBuckets are all buckets for who may list them, and their own for who has some.
+func (rq *request) visibleBuckets() ([]meta.Bucket, error) {
+	denied := rq.allow(permission{action: "s3:ListAllMyBuckets"}, nil, "")
+	if denied != nil && rq.who.Name == "" {
+		return nil, denied
+	}
+	all, err := rq.store().ListBuckets(rq.r.Context())
+	if err != nil || denied == nil {
+		return all, err
+	}
+	own := slices.DeleteFunc(all, func(b meta.Bucket) bool { return b.Owner != rq.who.Name })
+	if len(own) == 0 {
+		return nil, denied
+	}
+	return own, nil
+}
+
+// writeOwner writes a user as an owner.
+func (rq *request) writeOwner(x *xmlWriter, element, user string) {
 	x.open(element)
-	x.raw(rq.handler.owner.xml)
+	x.raw(rq.handler.ownerOf(user).xml)
 	x.close(element)
 }
 
@@ -100,7 +119,16 @@ func createBucket(rq *request) error {
 			return err
 		}
 	}
-	err := rq.store().CreateBucket(rq.r.Context(), rq.bucket, rq.handler.owner.name, quota.Limit{})
+	created, err := rq.newBucket()
+	if err != nil {
+		return err
+	}
+	err = rq.store().CreateBucket(rq.r.Context(), created)
+	if errors.Is(err, meta.ErrBucketExists) {
+		if existing, stateErr := rq.store().BucketState(rq.bucket); stateErr == nil && existing.Owner != rq.who.Name {
+			return s3err("BucketAlreadyExists").with("BucketName", name)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -108,6 +136,38 @@ func createBucket(rq *request) error {
 	rq.w.Header().Set("Content-Length", "0")
 	rq.w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// newBucket is the bucket that a CreateBucket's headers ask for.
+func (rq *request) newBucket() (backend.CreateBucketInput, error) {
+	in := backend.CreateBucketInput{Name: rq.bucket, Owner: rq.who.Name}
+	ownership := ownerEnforced
+	if asked := rq.r.Header.Get("X-Amz-Object-Ownership"); asked != "" {
+		if !slices.Contains(ownerships, asked) {
+			return in, invalidArgument("x-amz-object-ownership", asked, "Invalid x-amz-object-ownership header: "+asked)
+		}
+		ownership = asked
+	}
+	in.Configs = append(in.Configs, meta.Config{Kind: configOwnership, Value: []byte(ownership)})
+	owner := rq.handler.ownerOf(rq.who.Name).asGrantee()
+	l, given, err := rq.headerACL(owner, owner)
+	if err != nil {
+		return in, err
+	}
+	if given && l.GrantsOthers() {
+		if ownership == ownerEnforced {
+			return in, s3err("InvalidBucketAclWithObjectOwnership")
+		}
+		in.Configs = append(in.Configs, meta.Config{Kind: configACL, Value: l.Marshal()})
+	}
+	switch locked := rq.r.Header.Get("X-Amz-Bucket-Object-Lock-Enabled"); strings.ToLower(locked) {
+	case "", "false":
+	case "true":
+		in.ObjectLock = true
+	default:
+		return in, invalidArgument("x-amz-bucket-object-lock-enabled", locked, "The value must be true or false.")
+	}
+	return in, nil
 }
 
 // checkLocation accepts this server's region. One that has no LocationConstraint is the default region's.
@@ -152,18 +212,5 @@ func getBucketLocation(rq *request) error {
 	x.root("LocationConstraint")
 	x.data(region)
 	x.close("LocationConstraint")
-	return rq.writeXML(x)
-}
-
-// getBucketVersioning answers GetBucketVersioning: no bucket has ever had versioning enabled, which S3 says with an
-// empty document.
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
-func getBucketVersioning(rq *request) error {
-	if err := rq.store().HeadBucket(rq.r.Context(), rq.bucket); err != nil {
-		return err
-	}
-	x := newXML(256)
-	x.root("VersioningConfiguration")
-	x.close("VersioningConfiguration")
 	return rq.writeXML(x)
 }

@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"encoding/xml"
 	"strconv"
 	"strings"
 
@@ -10,15 +11,17 @@ import (
 )
 
 type completeRequest struct {
-	Parts []struct {
-		Number            *int   `xml:"PartNumber"`
-		ETag              string `xml:"ETag"`
-		ChecksumCRC32     string `xml:"ChecksumCRC32"`
-		ChecksumCRC32C    string `xml:"ChecksumCRC32C"`
-		ChecksumCRC64NVME string `xml:"ChecksumCRC64NVME"`
-		ChecksumSHA1      string `xml:"ChecksumSHA1"`
-		ChecksumSHA256    string `xml:"ChecksumSHA256"`
-	} `xml:"Part"`
+	Parts []completeRequestPart `xml:"Part"`
+}
+
+type completeRequestPart struct {
+	Number *int   `xml:"PartNumber"`
+	ETag   string `xml:"ETag"`
+	// Others are its checksums, one element for each algorithm, and what S3 does not define.
+	Others []struct {
+		XMLName xml.Name
+		Value   string `xml:",chardata"`
+	} `xml:",any"`
 }
 
 // completeMultipartUpload answers CompleteMultipartUpload: gofakes3 knows nothing of checksums and of preconditions.
@@ -43,8 +46,11 @@ func completeMultipartUpload(rq *request) error {
 		in.Type = &kind
 	}
 	if size := rq.r.Header.Get("X-Amz-Mp-Object-Size"); size != "" {
-		if in.Size, err = strconv.ParseInt(size, 10, 64); err != nil || in.Size < 0 {
+		if in.Size, err = strconv.ParseInt(size, 10, 64); err != nil {
 			return s3err("InvalidRequest", "Value for x-amz-mp-object-size header is invalid.")
+		}
+		if in.Size < 0 {
+			return s3err("InvalidRequest", "Value for x-amz-mp-object-size header is less than zero: '"+size+"'")
 		}
 	}
 	// The checksum headers are of the object, not of this request's body.
@@ -60,6 +66,9 @@ func completeMultipartUpload(rq *request) error {
 	if err != nil {
 		return err
 	}
+	rq.setVersion(object.Version)
+	rq.setEncryption(object.Encryption)
+	rq.setExpiration(&object)
 	x := newXML(1024)
 	x.root("CompleteMultipartUploadResult")
 	x.text("Location", rq.location())
@@ -80,8 +89,7 @@ func (rq *request) wholeChecksum() (checksum.Checksum, error) {
 			continue
 		}
 		if sum.Algorithm != checksum.None {
-			return sum, s3err("InvalidRequest",
-				"Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+			return sum, s3err("InvalidRequest", multipleChecksums)
 		}
 		digest, parts, composite := strings.Cut(value, "-")
 		var err error
@@ -89,9 +97,11 @@ func (rq *request) wholeChecksum() (checksum.Checksum, error) {
 			return sum, s3err("InvalidRequest", "Value for "+a.Header()+" header is invalid.")
 		}
 		if composite {
-			if sum.Parts, err = strconv.Atoi(parts); err != nil {
+			n, ok := parseDigits(parts)
+			if !ok || n < 1 || n > backend.MaxPartNumber {
 				return sum, s3err("InvalidRequest", "Value for "+a.Header()+" header is invalid.")
 			}
+			sum.Parts = int(n)
 		}
 		sum.Algorithm = a
 	}
@@ -108,31 +118,51 @@ func completedParts(body completeRequest) ([]backend.CompletedPart, error) {
 		if p.Number == nil || p.ETag == "" {
 			return nil, s3err("MalformedXML")
 		}
-		if *p.Number < 1 || *p.Number > backend.MaxPartNumber {
-			return nil, invalidArgument("partNumber", itoa(*p.Number),
-				"Part number must be an integer between 1 and 10000, inclusive")
+		if *p.Number < 1 {
+			return nil, invalidArgument("PartNumber", itoa(*p.Number), "PartNumber must be >= 1")
+		}
+		if *p.Number > backend.MaxPartNumber {
+			return nil, invalidPartNumber("PartNumber", itoa(*p.Number))
 		}
 		part := backend.CompletedPart{Number: *p.Number, ETag: unquoteETag(p.ETag)}
-		for a, value := range map[checksum.Algorithm]string{
-			checksum.CRC32: p.ChecksumCRC32, checksum.CRC32C: p.ChecksumCRC32C,
-			checksum.CRC64NVME: p.ChecksumCRC64NVME, checksum.SHA1: p.ChecksumSHA1, checksum.SHA256: p.ChecksumSHA256,
-		} {
-			if value == "" {
-				continue
-			}
-			if part.Algorithm != checksum.None {
-				return nil, s3err("InvalidRequest", "Expecting a single checksum of each part. "+
-					"Multiple checksum Types are not allowed.")
-			}
-			sum, err := a.Decode(value)
-			if err != nil {
-				return nil, s3err("InvalidPart").with("PartNumber", itoa(part.Number))
-			}
-			part.Algorithm, part.Checksum = a, sum
+		var err error
+		if part.Algorithm, part.Checksum, err = p.checksum(); err != nil {
+			return nil, err
 		}
 		parts = append(parts, part)
 	}
 	return parts, nil
+}
+
+// checksum returns the checksum that is named of a part; None where there is none.
+func (p *completeRequestPart) checksum() (checksum.Algorithm, []byte, error) {
+	const message = "Invalid Base64 or multiple checksums present in request"
+	var (
+		algorithm   checksum.Algorithm
+		value, list string
+	)
+	count := 0
+	for _, e := range p.Others {
+		name, ok := strings.CutPrefix(e.XMLName.Local, "Checksum")
+		a, known := checksum.ParseAlgorithm(name)
+		if !ok || !known || e.Value == "" {
+			continue
+		}
+		algorithm, value = a, e.Value
+		list += a.String() + ":" + value + ";"
+		count++
+	}
+	switch {
+	case count == 0:
+		return checksum.None, nil, nil
+	case count > 1:
+		return checksum.None, nil, invalidArgument("Checksum", list, message)
+	}
+	sum, err := algorithm.Decode(value)
+	if err != nil {
+		return checksum.None, nil, invalidArgument("Checksum", value, message)
+	}
+	return algorithm, sum, nil
 }
 
 // location is the object's address, as the client reached this server.

@@ -1,6 +1,9 @@
 package s3api
 
 import (
+	"strings"
+
+	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/checksum"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
@@ -16,8 +19,19 @@ func createMultipartUpload(rq *request) error {
 	if err != nil {
 		return err
 	}
+	wrap, err := rq.newWrap()
+	if err != nil {
+		return err
+	}
+	settings, err := rq.newSettings()
+	if err != nil {
+		return err
+	}
+	if settings.Encryption, err = backend.NewEnvelope(wrap); err != nil {
+		return err
+	}
 	id, err := rq.store().CreateMultipartUpload(rq.r.Context(), meta.Upload{
-		Bucket: rq.bucket, Key: rq.key, Owner: rq.handler.owner.name, Attributes: attributes,
+		Bucket: rq.bucket, Key: rq.key, Owner: rq.newOwner(), Attributes: attributes, Settings: settings,
 		Algorithm: algorithm, Type: kind,
 	})
 	if err != nil {
@@ -27,6 +41,8 @@ func createMultipartUpload(rq *request) error {
 		rq.w.Header().Set("X-Amz-Checksum-Algorithm", algorithm.String())
 		rq.w.Header().Set("X-Amz-Checksum-Type", kind.String())
 	}
+	rq.setEncryption(settings.Encryption)
+	rq.setAbortDate(rq.handler.config.Now())
 	x := newXML(512)
 	x.root("InitiateMultipartUploadResult")
 	x.text("Bucket", string(rq.bucket))
@@ -43,6 +59,10 @@ func (rq *request) uploadChecksum() (checksum.Algorithm, checksum.Type, error) {
 		return 0, 0, err
 	}
 	name := rq.r.Header.Get("X-Amz-Checksum-Type")
+	kind, ok := checksum.ParseType(name)
+	if name != "" && !ok {
+		return 0, 0, s3err("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+	}
 	if algorithm == checksum.None {
 		if name != "" {
 			return 0, 0, s3err("InvalidRequest",
@@ -53,13 +73,9 @@ func (rq *request) uploadChecksum() (checksum.Algorithm, checksum.Type, error) {
 	if name == "" {
 		return algorithm, checksum.DefaultType(algorithm), nil
 	}
-	kind, ok := checksum.ParseType(name)
-	if !ok {
-		return 0, 0, s3err("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
-	}
 	if !checksum.Supports(algorithm, kind) {
 		return 0, 0, s3err("InvalidRequest", "The "+kind.String()+" checksum type cannot be used with the "+
-			algorithm.String()+" checksum algorithm.")
+			strings.ToLower(algorithm.String())+" checksum algorithm.")
 	}
 	return algorithm, kind, nil
 }

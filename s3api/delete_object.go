@@ -1,17 +1,44 @@
 package s3api
 
-// deleteObject lets gofakes3 answer DeleteObject.
+import (
+	"strings"
+
+	"github.com/plimsoll/plimsoll/backend"
+)
+
+// deleteObject prepares DeleteObject for gofakes3.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 func deleteObject(rq *request) error {
-	if err := rq.checkVersion(); err != nil {
-		return err
-	}
-	for _, name := range []string{
-		"If-Match", "X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size",
-	} {
+	for _, name := range []string{"X-Amz-If-Match-Last-Modified-Time", "X-Amz-If-Match-Size"} {
 		if rq.r.Header.Get(name) != "" {
-			return notImplementedHeader(name)
+			return notImplementedHeader(name) // conditions of directory buckets
 		}
 	}
-	return rq.newFront().serve(nil)
+	version, err := rq.version()
+	if err != nil {
+		return err
+	}
+	f := rq.newFront()
+	f.bound.deletion = backend.DeleteObjectInput{
+		Bucket: rq.bucket, Key: rq.key, Version: version, Owner: rq.newOwner(), Bypass: rq.bypassesGovernance(),
+	}
+	f.bound.deletion.Precondition.IfMatch = unquoteETag(rq.r.Header.Get("If-Match"))
+	return f.serve(nil)
+}
+
+// bypassesGovernance reports whether the request asks to remove what a governance retention protects, and may. Who asks
+// and may not is told that the object is locked, as if they had not asked.
+func (rq *request) bypassesGovernance() bool {
+	return strings.EqualFold(rq.r.Header.Get("X-Amz-Bypass-Governance-Retention"), "true") &&
+		rq.may("s3:BypassGovernanceRetention", rq.access, rq.key)
+}
+
+// setDeletion tells what became of a deletion.
+func (b *bound) setDeletion(d backend.DeleteObjectOutput) {
+	if d.Version != "" {
+		b.set("X-Amz-Version-Id", string(d.Version))
+	}
+	if d.DeleteMarker {
+		b.set("X-Amz-Delete-Marker", "true")
+	}
 }

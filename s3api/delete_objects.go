@@ -3,23 +3,27 @@ package s3api
 import (
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/s3api/acl"
 )
 
 // maxDeleteKeys is how many keys one DeleteObjects may name.
 const maxDeleteKeys = 1000
 
 type deleteRequest struct {
-	Objects []struct {
-		Key       string  `xml:"Key"`
-		VersionID *string `xml:"VersionId"`
-		ETag      *string `xml:"ETag"`
-		Modified  *string `xml:"LastModifiedTime"`
-		Size      *string `xml:"Size"`
-	} `xml:"Object"`
-	Quiet bool `xml:"Quiet"`
+	Objects []deleteRequestObject `xml:"Object"`
+	Quiet   bool                  `xml:"Quiet"`
 }
 
-// deleteObjects answers DeleteObjects: gofakes3 has no errors per key, no bound and no checksum.
+type deleteRequestObject struct {
+	Key       string  `xml:"Key"`
+	VersionID string  `xml:"VersionId"`
+	ETag      string  `xml:"ETag"`
+	Modified  *string `xml:"LastModifiedTime"`
+	Size      *string `xml:"Size"`
+}
+
+// deleteObjects answers DeleteObjects: gofakes3 has no errors per key, no bound and no checksum. Each key needs its own
+// permission.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 func deleteObjects(rq *request) error {
 	if !rq.declaresIntegrity() {
@@ -32,54 +36,73 @@ func deleteObjects(rq *request) error {
 	if len(in.Objects) == 0 || len(in.Objects) > maxDeleteKeys {
 		return s3err("MalformedXML")
 	}
-	if err := rq.store().HeadBucket(rq.r.Context(), rq.bucket); err != nil {
-		return err
-	}
 	failures := make([]*Error, len(in.Objects))
-	keys := make([]meta.Key, 0, len(in.Objects))
-	places := make([]int, 0, len(in.Objects))
-	for i, o := range in.Objects {
-		switch {
-		case o.Key == "":
+	deletions := make([]backend.Deletion, len(in.Objects))
+	var objects []backend.DeleteObjectInput
+	var places []int
+	for i := range in.Objects {
+		if in.Objects[i].Key == "" {
 			return s3err("MalformedXML")
-		case len(o.Key) > backend.MaxKeyBytes:
-			failures[i] = s3err("KeyTooLongError")
-		case o.VersionID != nil && *o.VersionID != "null" && *o.VersionID != "":
-			failures[i] = s3err("NoSuchVersion")
-		case o.ETag != nil || o.Modified != nil || o.Size != nil:
-			failures[i] = s3err("NotImplemented", "Conditions of a delete are not implemented.")
-		default:
-			keys, places = append(keys, meta.Key(o.Key)), append(places, i)
 		}
-	}
-	for i, err := range rq.store().DeleteObjects(rq.r.Context(), rq.bucket, keys) {
+		object, err := rq.deletionOf(&in.Objects[i])
 		if err != nil {
-			failures[places[i]] = rq.toError(err)
+			failures[i] = rq.toError(err)
+			continue
+		}
+		objects, places = append(objects, object), append(places, i)
+	}
+	for i, d := range rq.store().DeleteObjects(rq.r.Context(), objects) {
+		deletions[places[i]] = d
+		if d.Err != nil {
+			failures[places[i]] = rq.toError(d.Err)
 		}
 	}
-	return rq.writeXML(deleteResult(in, failures))
+	return rq.writeXML(deleteResult(in, deletions, failures))
 }
 
-func deleteResult(in deleteRequest, failures []*Error) *xmlWriter {
+// deletionOf is what an entry of the request asks for, if the request may do that.
+func (rq *request) deletionOf(o *deleteRequestObject) (backend.DeleteObjectInput, error) {
+	in := backend.DeleteObjectInput{
+		Bucket: rq.bucket, Key: meta.Key(o.Key), Owner: rq.newOwner(), Bypass: rq.bypassesGovernance(),
+	}
+	in.Precondition.IfMatch = unquoteETag(o.ETag)
+	if o.VersionID != "" {
+		version, err := meta.ParseVersionID(o.VersionID)
+		if err != nil {
+			return in, s3err("NoSuchVersion")
+		}
+		in.Version = version
+	}
+	switch {
+	case len(o.Key) > backend.MaxKeyBytes:
+		return in, s3err("KeyTooLongError")
+	case o.Modified != nil || o.Size != nil:
+		return in, s3err("NotImplemented", "Conditions of directory buckets are not implemented.")
+	}
+	needed := permission{action: "s3:DeleteObject", grant: acl.Write}
+	return in, rq.allow(needed.on(o.VersionID), rq.access, in.Key)
+}
+
+func deleteResult(in deleteRequest, deletions []backend.Deletion, failures []*Error) *xmlWriter {
 	x := newXML(256 + 64*len(in.Objects))
 	x.root("DeleteResult")
 	for i, o := range in.Objects {
-		version := ""
-		if o.VersionID != nil {
-			version = *o.VersionID
-		}
 		switch e := failures[i]; {
 		case e != nil:
 			x.open("Error")
 			x.text("Key", o.Key)
-			x.optional("VersionId", version)
+			x.optional("VersionId", o.VersionID)
 			x.text("Code", e.Code)
 			x.text("Message", e.Message)
 			x.close("Error")
 		case !in.Quiet:
 			x.open("Deleted")
 			x.text("Key", o.Key)
-			x.optional("VersionId", version)
+			x.optional("VersionId", o.VersionID)
+			if deletions[i].DeleteMarker {
+				x.boolean("DeleteMarker", true)
+				x.text("DeleteMarkerVersionId", string(deletions[i].Version))
+			}
 			x.close("Deleted")
 		}
 	}

@@ -30,24 +30,42 @@
 //	HeadBucket               s3api
 //	DeleteBucket             gofakes3  without x-minio-force-delete; unfinished uploads are aborted
 //	GetBucketLocation        s3api
+//	GetBucketCors            s3api     and Put and Delete; a preflight needs no credentials
+//	GetBucketEncryption      s3api     and Put and Delete; without one, nothing is encrypted that does not ask for it
+//	GetBucketLifecycle...    s3api     and Put and Delete; without transitions. Package backend acts on them
+//	GetBucketLogging         s3api     never configured; Put takes what leaves it so. The same for notification,
+//	                                   requestPayment, accelerate, and, without Put, replication, analytics, inventory,
+//	                                   metrics and intelligent-tiering
+//	GetBucketWebsite         s3api     and Put and Delete; kept, and not acted on: there is no website endpoint
 //	GetBucketVersioning      s3api     always "never enabled"
 //	ListObjects              s3api     gofakes3 has no encoding-type
 //	ListObjectsV2            s3api
 //	PutObject                gofakes3  after preparation: payload, headers, preconditions
-//	GetObject                gofakes3  after preparation: ranges, parts, conditions, ETag
-//	HeadObject               gofakes3  after preparation
+//	PostObject               s3api     gofakes3 holds the file in memory and checks no policy
+//	GetObject                s3api     gofakes3 has no parts, no ETags of uploads, and half of the conditions
+//	HeadObject               s3api     the same
+//	GetObjectAttributes      s3api     not in gofakes3; parts with checksums where the upload asked for some
 //	DeleteObject             gofakes3
 //	DeleteObjects            s3api     gofakes3 has no error per key
-//	CopyObject               s3api     gofakes3 has no directives and conditions
+//	CopyObject               s3api     gofakes3 has no versions, directives and conditions; asks to read the source, too
 //	CreateMultipartUpload    s3api     gofakes3 has no checksums
 //	UploadPart               gofakes3  after preparation
-//	UploadPartCopy           s3api     not in gofakes3
+//	UploadPartCopy           s3api     not in gofakes3; asks to read the source, too
 //	ListParts                s3api     gofakes3 has no checksums
 //	ListMultipartUploads     s3api     gofakes3 has no encoding-type
 //	CompleteMultipartUpload  s3api     gofakes3 has no checksums and preconditions
-//	AbortMultipartUpload     gofakes3
+//	AbortMultipartUpload     gofakes3  after x-amz-if-match-initiated-time
+//	RestoreObject            s3api     refused: no object is archived
 //
 // Everything else is answered 501 NotImplemented and touches nothing.
+//
+// # Encryption
+//
+// What headers and buckets ask for is decided in encryption.go; the store does it. SSE-S3, SSE-KMS with the keys of the
+// keyring as "KMS keys", and SSE-C are served; aws:kms:dsse and encryption contexts are not. Unlike in S3, a bucket
+// encrypts nothing by default until PutBucketEncryption says so; the copy of an encrypted object stays encrypted all the
+// same. Customers' keys are taken over TLS, from the same machine, and from a proxy that says with X-Forwarded-Proto that
+// it has ended the TLS.
 //
 // # Where this differs from S3
 //

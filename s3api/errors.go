@@ -1,13 +1,17 @@
 package s3api
 
 import (
+	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/johannesboyne/gofakes3"
@@ -69,6 +73,11 @@ func invalidArgument(name, value, message string) *Error {
 	return s3err("InvalidArgument", message).with("ArgumentName", name).with("ArgumentValue", value)
 }
 
+// invalidPartNumber is the answer to a part number that no part can have.
+func invalidPartNumber(name, value string) *Error {
+	return invalidArgument(name, value, "Part number must be an integer between 1 and 10000, inclusive.")
+}
+
 // notImplementedHeader is the answer to a header that asks for what is not implemented.
 func notImplementedHeader(header string) *Error {
 	return s3err("NotImplemented").with("Header", header)
@@ -103,6 +112,9 @@ func (rq *request) toError(err error) *Error {
 	if e := rq.storeError(err); e != nil {
 		return e
 	}
+	if e := encryptionError(err); e != nil {
+		return e
+	}
 	if e := bodyError(err); e != nil {
 		return e
 	}
@@ -123,10 +135,23 @@ func (rq *request) storeError(err error) *Error {
 		tooSmall *backend.EntityTooSmallError
 		badPart  *backend.InvalidPartError
 		sumType  *backend.ChecksumTypeError
+		sumMode  *backend.ChecksumModeError
+		partSum  *backend.PartChecksumError
+		noSum    *backend.MissingPartChecksumError
 		sum      *backend.ChecksumMismatchError
+		digest   *backend.BadDigestError
 		size     *backend.SizeMismatchError
+		marker   *meta.DeleteMarkerError
 	)
 	switch {
+	case errors.As(err, &marker):
+		return rq.deleteMarker(marker)
+	case errors.Is(err, meta.ErrNoSuchVersion):
+		return s3err("NoSuchVersion").with("Key", string(rq.key)).with("VersionId", rq.query.Get("versionId"))
+	case errors.Is(err, meta.ErrInvalidVersion):
+		return invalidArgument("versionId", rq.query.Get("versionId"), "Invalid version id specified")
+	case errors.Is(err, meta.ErrObjectLocked):
+		return s3err("AccessDenied", "Access Denied because object protected by object lock.")
 	case errors.Is(err, meta.ErrNoSuchBucket):
 		return s3err("NoSuchBucket").with("BucketName", string(rq.bucket))
 	case errors.Is(err, meta.ErrNoSuchKey):
@@ -139,7 +164,11 @@ func (rq *request) storeError(err error) *Error {
 	case errors.Is(err, meta.ErrBucketExists):
 		return s3err("BucketAlreadyOwnedByYou").with("BucketName", string(rq.bucket))
 	case errors.Is(err, meta.ErrBucketNotEmpty):
-		return s3err("BucketNotEmpty").with("BucketName", string(rq.bucket))
+		e := s3err("BucketNotEmpty")
+		if rq.access != nil && rq.access.Versioning != meta.VersioningOff {
+			e.Message += " You must delete all versions in the bucket."
+		}
+		return e.with("BucketName", string(rq.bucket))
 	case errors.Is(err, meta.ErrPreconditionFailed):
 		return preconditionFailed(rq.conditionHeader())
 	case errors.Is(err, backend.ErrConflict), errors.Is(err, meta.ErrStale):
@@ -148,6 +177,8 @@ func (rq *request) storeError(err error) *Error {
 		return s3err("ServiceUnavailable")
 	case errors.Is(err, backend.ErrNoParts):
 		return s3err("MalformedXML")
+	case errors.Is(err, backend.ErrInvalidUploadMarker):
+		return invalidArgument("upload-id-marker", rq.query.Get("upload-id-marker"), "Invalid uploadId marker")
 	case errors.Is(err, backend.ErrInvalidPartOrder):
 		return s3err("InvalidPartOrder").with("UploadId", rq.query.Get("uploadId"))
 	case errors.Is(err, backend.ErrCopySourceTooLarge):
@@ -165,26 +196,45 @@ func (rq *request) storeError(err error) *Error {
 			with("PartNumber", strconv.Itoa(badPart.PartNumber)).with("ETag", string(badPart.ETag))
 	case errors.As(err, &sumType):
 		return s3err("InvalidRequest", fmt.Sprintf("Checksum Type mismatch occurred, expected checksum Type: %s, "+
-			"actual checksum Type: %s", sumType.Expected, sumType.Actual))
+			"actual checksum Type: %s", sumType.Expected, cmp.Or(sumType.Actual.String(), "null")))
+	case errors.As(err, &sumMode):
+		return s3err("InvalidRequest", fmt.Sprintf("The upload was created using the %s checksum mode. The complete "+
+			"request must use the same checksum mode.", sumMode.Expected))
+	case errors.As(err, &partSum):
+		return s3err("BadDigest", fmt.Sprintf("The %s you specified for part %d did not match what we received.",
+			strings.ToLower(partSum.Algorithm.String()), partSum.PartNumber))
+	case errors.As(err, &noSum):
+		return s3err("InvalidRequest", fmt.Sprintf("The upload was created using a %s checksum. The complete request must "+
+			"include the checksum for each part. It was missing for part %d in the request.",
+			strings.ToLower(noSum.Algorithm.String()), noSum.PartNumber))
 	case errors.As(err, &sum):
 		return s3err("BadDigest", fmt.Sprintf("The %s you specified did not match the calculated checksum.", sum.Algorithm))
+	case errors.As(err, &digest):
+		// S3 gives the one as hexadecimal digits, the other as the header has it.
+		return s3err("BadDigest").with("ExpectedDigest", hex.EncodeToString(digest.Expected)).
+			with("CalculatedDigest", base64.StdEncoding.EncodeToString(digest.Calculated))
 	case errors.As(err, &size):
-		return s3err("InvalidRequest", "The provided 'x-amz-mp-object-size' header value does not match what was computed")
+		return s3err("InvalidRequest", fmt.Sprintf("The provided 'x-amz-mp-object-size' header value %d does not match "+
+			"what was computed: %d", size.Expected, size.Actual))
 	}
 	return nil
 }
 
 // bodyError maps what may be wrong with a body while it is read.
 func bodyError(err error) *Error {
+	var small *awschunked.ChunkSizeError
 	switch {
 	case errors.Is(err, awschunked.ErrSignature):
 		return s3err("SignatureDoesNotMatch")
 	case errors.Is(err, awschunked.ErrTrailer):
 		return s3err("MalformedTrailerError")
-	case errors.Is(err, awschunked.ErrChunkTooSmall):
-		return s3err("InvalidChunkSizeError")
-	case errors.Is(err, awschunked.ErrMalformed), errors.Is(err, awschunked.ErrIncomplete),
-		errors.Is(err, awschunked.ErrTooLong), errors.Is(err, io.ErrUnexpectedEOF),
+	case errors.As(err, &small):
+		return s3err("InvalidChunkSizeError").with("Chunk", strconv.FormatInt(small.Chunk, 10)).
+			with("BadChunkSize", strconv.FormatInt(small.Size, 10))
+	case errors.Is(err, awschunked.ErrMalformed), errors.Is(err, awschunked.ErrTruncated):
+		return s3err("IncompleteBody", "The request body terminated unexpectedly")
+	case errors.Is(err, awschunked.ErrIncomplete), errors.Is(err, awschunked.ErrTooLong),
+		errors.Is(err, io.ErrUnexpectedEOF),
 		errors.Is(err, backend.ErrIncompleteBody), errors.Is(err, backend.ErrBodyTooLong):
 		return s3err("IncompleteBody")
 	case errors.Is(err, os.ErrDeadlineExceeded):

@@ -1,41 +1,144 @@
 package s3api
 
 import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/checksum"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
-// getObject lets gofakes3 answer GetObject.
+// getObject answers GetObject by itself: gofakes3 knows no part numbers, no ETags of multipart uploads and half of the
+// conditions, and what it knows it parses again.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 func getObject(rq *request) error {
-	if err := rq.readable(); err != nil {
+	version, err := rq.readable()
+	if err != nil {
 		return err
 	}
-	return rq.newFront().serve(nil)
+	var chosen selection
+	object, contents, err := rq.store().GetObject(rq.r.Context(), rq.bucket, rq.key, version,
+		func(o meta.Object) (backend.Selection, error) {
+			key, err := rq.dataKey(o.Encryption, &ownCustomerKey)
+			if err != nil {
+				return backend.Selection{}, err
+			}
+			if err := (conditions{header: rq.r.Header}).check(o); err != nil {
+				return backend.Selection{}, err
+			}
+			chosen, err = rq.choose(o)
+			return backend.Selection{Range: chosen.rng, Key: key}, err
+		})
+	if err != nil {
+		return err
+	}
+	rq.announce(chosen.rng.Size)
+	rq.writeObjectHead(&object, &chosen)
+	if chosen.rng.Size > 0 {
+		_, err = io.Copy(&rq.w, contents) // each blob writes its own buffers
+	}
+	return errors.Join(err, contents.Close())
 }
 
-// headObject lets gofakes3 answer HeadObject.
+// headObject answers HeadObject by itself, as getObject does.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
 func headObject(rq *request) error {
-	if err := rq.readable(); err != nil {
+	version, err := rq.readable()
+	if err != nil {
 		return err
 	}
-	return rq.newFront().serve(nil)
+	object, err := rq.store().HeadObject(rq.r.Context(), rq.bucket, rq.key, version)
+	if err != nil {
+		return err
+	}
+	if err := rq.checkCustomerKey(object.Encryption); err != nil {
+		return err
+	}
+	if err := (conditions{header: rq.r.Header}).check(object); err != nil {
+		return err
+	}
+	chosen, err := rq.choose(object)
+	if err != nil {
+		return err
+	}
+	rq.writeObjectHead(&object, &chosen)
+	return nil
 }
 
-// readable refuses the parameters of a read that are not served.
-func (rq *request) readable() error {
-	if err := rq.checkVersion(); err != nil {
-		return err
+// writeObjectHead begins the answer of a read: status and headers.
+func (rq *request) writeObjectHead(o *meta.Object, chosen *selection) {
+	rq.setObjectHeaders(o)
+	rq.setEncryption(o.Encryption)
+	rq.setVersion(o.Version)
+	if !rq.query.Has("versionId") {
+		rq.setExpiration(o)
 	}
-	if !rq.query.Has("partNumber") {
-		return nil
+	rq.setLocks(&o.Settings)
+	if len(o.Tags) > 0 && rq.may("s3:GetObjectTagging", rq.access, rq.key) {
+		rq.w.set("X-Amz-Tagging-Count", itoa(len(o.Tags)))
+	}
+	rq.w.set("Etag", quoteETag(o.ETag))
+	rq.w.set("Content-Length", itoa64(chosen.rng.Size))
+	if chosen.part != nil {
+		rq.w.set("X-Amz-Mp-Parts-Count", itoa(len(o.Parts)))
+	}
+	if strings.EqualFold(rq.r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
+		rq.setChecksum(chosenChecksum(o, chosen))
+	}
+	for name, value := range o.Attributes.User {
+		// In lower case, as S3 has them: some clients hand the names out as they came.
+		rq.w.set("x-amz-meta-"+name, value)
+	}
+	if !chosen.partial {
+		rq.w.WriteHeader(http.StatusOK)
+		return
+	}
+	first, last := chosen.rng.Offset, chosen.rng.Offset+chosen.rng.Size-1
+	rq.w.set("Content-Range", "bytes "+itoa64(first)+"-"+itoa64(last)+"/"+itoa64(o.Size))
+	rq.w.WriteHeader(http.StatusPartialContent)
+}
+
+// chosenChecksum is the checksum of what was asked for: the object's, or the part's. A range has none.
+func chosenChecksum(o *meta.Object, chosen *selection) checksum.Checksum {
+	switch {
+	case chosen.part != nil && len(chosen.part.Checksum) > 0:
+		return checksum.Checksum{
+			Algorithm: o.Checksum.Algorithm, Type: o.Checksum.Type, Value: chosen.part.Checksum,
+		}
+	case chosen.part == nil && !chosen.ranged:
+		return o.Checksum
+	}
+	return checksum.Checksum{}
+}
+
+// setChecksum sets the headers that tell of a stored checksum.
+func (rq *request) setChecksum(c checksum.Checksum) {
+	if c.Algorithm != checksum.None {
+		rq.w.set(canonicalChecksumHeader(c.Algorithm), c.String())
+		rq.w.set("X-Amz-Checksum-Type", c.Type.String())
+	}
+}
+
+// readable returns the version that a read names, and refuses parameters that make no sense.
+func (rq *request) readable() (meta.VersionID, error) {
+	if err := rq.refuseEncryption(); err != nil {
+		return "", err
+	}
+	if err := rq.checkOverrides(); err != nil {
+		return "", err
+	}
+	version, err := rq.version()
+	if err != nil || !rq.query.Has("partNumber") {
+		return version, err
 	}
 	if rq.r.Header.Get("Range") != "" {
-		return s3err("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
+		return "", s3err("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
 	}
-	_, err := rq.partNumber()
-	return err
+	_, err = rq.partNumber()
+	return version, err
 }
 
 // selection is what of an object a read asks for.
@@ -57,12 +160,16 @@ func (rq *request) choose(o meta.Object) (selection, error) {
 		}
 		return choosePart(o, number)
 	}
-	wanted, ranged := parseRange(rq.r.Header.Get("Range"))
-	if !ranged {
-		return whole, nil
+	header := rq.r.Header.Get("Range")
+	wanted, ranged := parseRange(header)
+	if !ranged || (o.Size == 0 && wanted.suffix > 0) {
+		return whole, nil // the last bytes of nothing are all of it
 	}
-	rng, err := wanted.of(o.Size)
-	return selection{rng: rng, partial: true, ranged: true}, err
+	rng, ok := wanted.of(o.Size)
+	if !ok {
+		return selection{}, invalidRange(header, o.Size)
+	}
+	return selection{rng: rng, partial: true, ranged: true}, nil
 }
 
 // choosePart returns the bytes of the part that stands at a place, counted from 1: the numbers of an object's parts are
@@ -82,19 +189,4 @@ func choosePart(o meta.Object, number int) (selection, error) {
 	s.rng.Size = s.part.Size
 	s.partial = s.rng.Size > 0
 	return s, nil
-}
-
-// checkVersion refuses a versionId other than "null": no bucket has versions yet, so every object is its null version.
-func (rq *request) checkVersion() error {
-	if !rq.query.Has("versionId") {
-		return nil
-	}
-	switch id := rq.query.Get("versionId"); id {
-	case "null":
-		return nil
-	case "":
-		return invalidArgument("versionId", id, "Version id cannot be the empty string")
-	default:
-		return invalidArgument("versionId", id, "Invalid version id specified")
-	}
 }

@@ -17,8 +17,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -38,6 +40,7 @@ type server struct {
 	t      *testing.T
 	url    string
 	store  *backend.Store
+	users  *iam.Directory
 	client *http.Client
 }
 
@@ -49,7 +52,7 @@ func newServer(t *testing.T, change ...func(*s3api.Config)) *server {
 		t.Fatal(err)
 	}
 	config := s3api.Config{
-		Store: store, AccessKey: testAccessKey, SecretKey: testSecretKey, Region: testRegion,
+		Store: store, Directory: newDirectory(t, store), Keyring: newKeyring(t), Region: testRegion,
 		RetryAfter: time.Hour, IdleTimeout: 10 * time.Second,
 		Log: slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	}
@@ -58,10 +61,11 @@ func newServer(t *testing.T, change ...func(*s3api.Config)) *server {
 	}
 	listener := httptest.NewUnstartedServer(s3api.New(config, s3api.NewMetrics()))
 	listener.Listener = s3api.Listener(listener.Listener)
+	listener.Config.ConnContext = s3api.ConnContext
 	listener.Config.MaxHeaderBytes = 64 << 10
 	listener.Start()
 	listener.Client().Transport.(*http.Transport).DisableCompression = true // an object may be called gzip
-	s := &server{t: t, url: listener.URL, store: store, client: listener.Client()}
+	s := &server{t: t, url: listener.URL, store: store, users: config.Directory, client: listener.Client()}
 	t.Cleanup(func() {
 		listener.Close()
 		for _, a := range store.Accounts() {
@@ -83,6 +87,29 @@ func newServer(t *testing.T, change ...func(*s3api.Config)) *server {
 	return s
 }
 
+// newKeyring returns a keyring with the keys "default" and "photos".
+func newKeyring(t testing.TB) *encryption.Keyring {
+	t.Helper()
+	keyring, err := encryption.ParseKeyring(
+		encryption.DefaultKeyName + " " + strings.Repeat("A", 43) + "=,photos " + strings.Repeat("B", 42) + "A=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keyring
+}
+
+// newDirectory returns a directory with root's credentials, and a keyring for those of others.
+func newDirectory(t testing.TB, store *backend.Store) *iam.Directory {
+	t.Helper()
+	directory, err := iam.Open(context.Background(), iam.Options{
+		Records: store, Keyring: newKeyring(t), RootAccessKey: testAccessKey, RootSecretKey: testSecretKey,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return directory
+}
+
 type testWriter struct{ t *testing.T }
 
 func (w testWriter) Write(p []byte) (int, error) {
@@ -98,6 +125,7 @@ type call struct {
 	payload      string // of x-amz-content-sha256; the body's hash where empty
 	host         string
 	anonymous    bool
+	as           *user // who signs; root where nil
 	length       int64 // Content-Length; of the body where 0
 	edit         func(*http.Request)
 }
@@ -157,7 +185,27 @@ func (s *server) sign(r *http.Request, c call) {
 		sum := sha256.Sum256([]byte(c.body))
 		payload = hex.EncodeToString(sum[:])
 	}
-	sigv4.Sign(r, testAccessKey, testSecretKey, testRegion, payload, time.Now())
+	signer := c.as
+	if signer == nil {
+		signer = &user{key: testAccessKey, secret: testSecretKey}
+	}
+	sigv4.Sign(r, signer.key, signer.secret, testRegion, payload, time.Now())
+}
+
+// user is somebody who signs requests.
+type user struct{ name, key, secret string }
+
+// user makes a user with policies, and a key.
+func (s *server) user(name string, policies ...string) *user {
+	s.t.Helper()
+	if _, err := s.users.CreateUser(context.Background(), iam.NewUser{Name: name, Policies: policies}); err != nil {
+		s.t.Fatal(err)
+	}
+	key, secret, err := s.users.CreateKey(context.Background(), iam.NewKey{User: name})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return &user{name, key.ID, secret}
 }
 
 func unescape(t *testing.T, path string) string {

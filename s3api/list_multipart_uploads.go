@@ -75,8 +75,8 @@ func (rq *request) writeUploads(x *xmlWriter, p listParameters, page meta.Upload
 		x.open("Upload")
 		x.text("Key", p.encode(string(e.Upload.Key)))
 		x.text("UploadId", string(e.Upload.ID))
-		rq.writeOwner(x, "Initiator")
-		rq.writeOwner(x, "Owner")
+		rq.writeOwner(x, "Initiator", e.Upload.Owner)
+		rq.writeOwner(x, "Owner", e.Upload.Owner)
 		x.text("StorageClass", classOf(e.Upload.Attributes.StorageClass))
 		x.timestamp("Initiated", e.Upload.Initiated)
 		if e.Upload.Algorithm != checksum.None {

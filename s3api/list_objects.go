@@ -41,10 +41,10 @@ func (rq *request) pageSize(name string, most int) (int, error) {
 	}
 	n, err := strconv.ParseInt(value, 10, 32)
 	if err != nil {
-		return 0, invalidArgument(name, value, "Provided "+name+" not an integer or within integer range")
+		return 0, invalidArgument(name, value, "Provided "+value+" not an integer or within integer range")
 	}
 	if n < 0 {
-		return 0, invalidArgument(name, value, "Argument "+name+" must be an integer between 0 and 2147483647")
+		return 0, invalidArgument(name, value, "Argument "+value+" must be an integer between 0 and 2147483647")
 	}
 	return min(int(n), most), nil
 }
@@ -182,7 +182,7 @@ func (rq *request) writeEntry(x *xmlWriter, p listParameters, e meta.ListEntry, 
 	x.integer(e.Head.Size)
 	x.raw("</Size>")
 	if withOwner {
-		rq.writeOwner(x, "Owner")
+		rq.writeOwner(x, "Owner", e.Head.Owner)
 	}
 	x.raw("<StorageClass>")
 	x.data(classOf(e.Head.Class))

@@ -34,6 +34,7 @@ func listParts(rq *request) error {
 		next = parts[len(parts)-1].Number
 	}
 	x := newXML(1024 + 256*len(parts))
+	rq.setAbortDate(upload.Initiated)
 	x.root("ListPartsResult")
 	x.text("Bucket", string(rq.bucket))
 	x.text("Key", string(rq.key))
@@ -53,12 +54,15 @@ func listParts(rq *request) error {
 		}
 		x.close("Part")
 	}
-	rq.writeOwner(x, "Initiator")
-	rq.writeOwner(x, "Owner")
+	rq.writeOwner(x, "Initiator", upload.Owner)
+	rq.writeOwner(x, "Owner", upload.Owner)
 	x.text("StorageClass", classOf(upload.Attributes.StorageClass))
 	if upload.Algorithm != checksum.None {
 		x.text("ChecksumAlgorithm", upload.Algorithm.String())
 		x.text("ChecksumType", upload.Type.String())
+	} else {
+		x.text("ChecksumAlgorithm", "null")
+		x.text("ChecksumType", "null")
 	}
 	x.close("ListPartsResult")
 	return rq.writeXML(x)

@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,14 @@ type Metrics struct {
 	received prometheus.Counter
 	sent     prometheus.Counter
 	inFlight prometheus.Gauge
+
+	operations sync.Map // *operationMetrics by *operation
+}
+
+// operationMetrics are those of one operation: to find them by their labels costs more than to count.
+type operationMetrics struct {
+	duration prometheus.Observer
+	requests sync.Map // prometheus.Counter by status
 }
 
 // NewMetrics returns the metrics of a front end.
@@ -62,11 +71,25 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 
 // observe counts an answered request. Operations and codes come from tables, so the label sets are bounded.
 func (m *Metrics) observe(rq *request, took time.Duration) {
-	m.requests.WithLabelValues(rq.op.name, strconv.Itoa(rq.w.status)).Inc()
-	m.duration.WithLabelValues(rq.op.name).Observe(took.Seconds())
+	o := m.of(rq.op)
+	o.duration.Observe(took.Seconds())
+	requests, ok := o.requests.Load(rq.w.status)
+	if !ok {
+		requests, _ = o.requests.LoadOrStore(rq.w.status, m.requests.WithLabelValues(rq.op.name, strconv.Itoa(rq.w.status)))
+	}
+	requests.(prometheus.Counter).Inc()
 	if rq.errorCode != "" {
 		m.errors.WithLabelValues(rq.errorCode).Inc()
 	}
 	m.received.Add(float64(rq.rawBody.bytes))
 	m.sent.Add(float64(rq.w.bytes))
+}
+
+// of returns the metrics of an operation.
+func (m *Metrics) of(op *operation) *operationMetrics {
+	known, ok := m.operations.Load(op)
+	if !ok {
+		known, _ = m.operations.LoadOrStore(op, &operationMetrics{duration: m.duration.WithLabelValues(op.name)})
+	}
+	return known.(*operationMetrics)
 }

@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"cmp"
 	"crypto/md5"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -13,19 +14,23 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/checksum"
 	"github.com/plimsoll/plimsoll/s3api/awschunked"
 )
 
 // payload is the decoded body of a request. Its Read returns io.EOF only when everything that the client declared of
-// the body is true: the payload hash, chunk signatures, trailers, and the checksum. Content-MD5 is for the caller.
+// the body is true: the payload hash, chunk signatures, trailers, and the checksum. Content-MD5 is for who reads it:
+// the store computes that sum anyway.
 type payload struct {
-	reader io.Reader // the decoded bytes
-	size   int64
+	reader      io.Reader // the decoded bytes
+	size        int64
+	least, most int64 // of a size that is known only at the end, as in backend.Body
 
 	chunked *awschunked.Reader // nil unless the body is aws-chunked
 	sha     hash.Hash          // nil unless the payload hash is a hash
 	wantSHA []byte
+	md5     []byte // of the Content-MD5 header of an upload; nil where there is none
 
 	algorithm checksum.Algorithm // that the client declared
 	sum       hash.Hash          // nil where algorithm is None
@@ -52,7 +57,7 @@ func (rq *request) newPayload() (*payload, error) {
 			return nil, err
 		}
 	}
-	switch hash := rq.identity.Payload; hash {
+	switch hash := rq.payloadHash(); hash {
 	case unsignedPayload:
 	case streamingSigned, streamingSignedTrailer, streamingTrailer:
 		if err := p.decodeChunks(rq, hash); err != nil {
@@ -75,6 +80,14 @@ func (rq *request) newPayload() (*payload, error) {
 	return p, nil
 }
 
+// payloadHash is what the request says of its body's hash: in its signature, or, where it has none, in its header.
+func (rq *request) payloadHash() string {
+	if rq.identity != nil {
+		return rq.identity.Payload
+	}
+	return cmp.Or(rq.r.Header.Get("X-Amz-Content-Sha256"), unsignedPayload)
+}
+
 func (p *payload) decodeChunks(rq *request, hash string) error {
 	declared := rq.r.Header.Get("X-Amz-Decoded-Content-Length")
 	if declared == "" {
@@ -82,19 +95,23 @@ func (p *payload) decodeChunks(rq *request, hash string) error {
 	}
 	size, err := strconv.ParseInt(declared, 10, 64)
 	if err != nil || size < 0 {
-		return invalidArgument("x-amz-decoded-content-length", declared, "The decoded content length is not valid.")
+		return s3err("MissingContentLength")
 	}
 	p.size = size
-	p.chunked = awschunked.New(&rq.rawBody, awschunked.Config{
+	config := awschunked.Config{
 		Signed:        hash != streamingTrailer,
 		Trailer:       hash != streamingSigned,
-		SeedSignature: rq.identity.Signature,
-		SigningKey:    rq.identity.SigningKey,
-		Scope:         rq.identity.Scope,
-		Time:          rq.identity.Time,
 		DecodedLength: size,
 		TrailerNames:  trailerNames(rq),
-	})
+	}
+	switch {
+	case rq.identity != nil:
+		config.SeedSignature, config.SigningKey = rq.identity.Signature, rq.identity.SigningKey
+		config.Scope, config.Time = rq.identity.Scope, rq.identity.Time
+	case config.Signed:
+		return s3err("InvalidRequest", "A payload of signed chunks needs a signed request.")
+	}
+	p.chunked = awschunked.New(&rq.rawBody, config)
 	p.reader = p.chunked
 	return nil
 }
@@ -112,14 +129,15 @@ func trailerNames(rq *request) []string {
 	return names
 }
 
+const multipleChecksums = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+
 // declareChecksum finds the checksum that the client declared, in a header or as a trailer.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
 func (p *payload) declareChecksum(rq *request) error {
 	header := rq.r.Header
 	declare := func(a checksum.Algorithm) error {
 		if p.algorithm != checksum.None {
-			return s3err("InvalidRequest",
-				"Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
+			return s3err("InvalidRequest", multipleChecksums)
 		}
 		p.algorithm, p.sum = a, checksum.New(a)
 		return nil
@@ -144,16 +162,17 @@ func (p *payload) declareChecksum(rq *request) error {
 		}
 		a, ok := checksum.FromHeader(name)
 		if !ok {
-			return notImplementedHeader(strings.ToLower(name))
+			return s3err("InvalidRequest", "The algorithm type you specified in x-amz-checksum- header is invalid.")
 		}
 		if err := declare(a); err != nil {
 			return err
 		}
-		value, err := a.Decode(header.Get(name))
-		if err != nil {
-			return s3err("InvalidRequest", "Value for "+a.Header()+" header is invalid.")
+	}
+	if p.algorithm != checksum.None && !p.trailer {
+		var err error
+		if p.value, err = p.algorithm.Decode(header.Get(p.algorithm.Header())); err != nil {
+			return s3err("InvalidRequest", "Value for "+p.algorithm.Header()+" header is invalid.")
 		}
-		p.value = value
 	}
 	return p.checkSDKAlgorithm(header.Get("X-Amz-Sdk-Checksum-Algorithm"))
 }
@@ -197,6 +216,16 @@ func (p *payload) Read(b []byte) (int, error) {
 	}
 	p.err = err
 	return n, err
+}
+
+// body is the payload as the store takes it.
+func (p *payload) body() backend.Body {
+	body := backend.Body{Reader: p, Size: p.size, Least: p.least, Most: p.most, MD5: p.md5}
+	if p.algorithm != checksum.None {
+		body.Algorithm = p.algorithm
+		body.Sum = func() []byte { return p.sum.Sum(nil) }
+	}
+	return body
 }
 
 // verify checks, at the end, what was declared of the body.
@@ -243,29 +272,41 @@ const (
 	maxConfigBytes   = 64 << 10
 )
 
-// readXML reads and verifies a request document.
+// readXML reads and verifies a request document in XML.
 func (rq *request) readXML(root string, maxBytes int64, into any) error {
-	p, err := rq.newPayload()
+	raw, err := rq.readDocument(maxBytes)
 	if err != nil {
 		return err
-	}
-	want, err := rq.contentMD5()
-	if err != nil {
-		return err
-	}
-	if p.size > maxBytes {
-		return s3err("MaxMessageLengthExceeded").with("MaxMessageLengthBytes", strconv.FormatInt(maxBytes, 10))
-	}
-	sum := md5.New()
-	raw, err := io.ReadAll(io.TeeReader(io.LimitReader(p, maxBytes+1), sum))
-	if err != nil {
-		return err
-	}
-	if want != nil && subtle.ConstantTimeCompare(sum.Sum(nil), want) != 1 {
-		return s3err("BadDigest")
 	}
 	if len(raw) == 0 {
 		return s3err("MissingRequestBodyError")
 	}
 	return parseXML(raw, root, into)
+}
+
+// readDocument reads and verifies a request document, which may be empty.
+func (rq *request) readDocument(maxBytes int64) ([]byte, error) {
+	p, err := rq.newPayload()
+	if err != nil {
+		return nil, err
+	}
+	if p.chunked != nil {
+		return nil, s3err("InvalidRequest", "The value of x-amz-content-sha256 header is invalid.")
+	}
+	want, err := rq.contentMD5()
+	if err != nil {
+		return nil, err
+	}
+	if p.size > maxBytes {
+		return nil, s3err("MaxMessageLengthExceeded").with("MaxMessageLengthBytes", strconv.FormatInt(maxBytes, 10))
+	}
+	sum := md5.New()
+	raw, err := io.ReadAll(io.TeeReader(io.LimitReader(p, maxBytes+1), sum))
+	if err != nil {
+		return nil, err
+	}
+	if want != nil && subtle.ConstantTimeCompare(sum.Sum(nil), want) != 1 {
+		return nil, s3err("BadDigest")
+	}
+	return raw, nil
 }

@@ -2,9 +2,13 @@ package s3api
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -24,9 +28,96 @@ func (l protocolListener) Accept() (net.Conn, error) {
 
 // protocolConn replaces the answers that net/http has ready-made. They are told from a handler's by their headers, and
 // only before anything else was written: later on, an object's own bytes could look like one.
+//
+// It also sends the beginning of an answer that was announced together with what follows: net/http's buffer ends within
+// most bodies, and a write of its own for either side of its end is a good part of what a small answer costs.
+//
+// One goroutine writes, net/http's for the connection.
 type protocolConn struct {
 	net.Conn
 	served bool // something was written
+
+	// patience is for how long a write may stand still; 0 where there is no deadline.
+	patience time.Duration
+	awaited  int64   // bytes of the body that was announced; 0 where none was
+	held     *[]byte // the beginning of its answer, until the next write
+	parts    [2][]byte
+	unsent   net.Buffers
+}
+
+// heldBytes is the length of net/http's buffer, and so of the beginning of an answer.
+const heldBytes = 4 << 10
+
+var heldPool = sync.Pool{New: func() any { p := make([]byte, 0, heldBytes); return &p }}
+
+type connKey struct{}
+
+// ConnContext is an http.Server's ConnContext: it lets the handler find the Listener's connection.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if p, ok := c.(*protocolConn); ok {
+		return context.WithValue(ctx, connKey{}, p)
+	}
+	return ctx
+}
+
+// announce tells the connection how long the body of the answer will be, before anything of it is written.
+func (rq *request) announce(bodyBytes int64) {
+	if c, ok := rq.r.Context().Value(connKey{}).(*protocolConn); ok {
+		c.awaited = bodyBytes
+	}
+}
+
+// hold takes the beginning of an announced answer, and reports whether more of it will come.
+func (c *protocolConn) hold(p []byte) bool {
+	awaited := c.awaited
+	c.awaited = 0
+	if awaited == 0 || len(p) > heldBytes {
+		return false
+	}
+	head := bytes.Index(p, headEnd)
+	if head < 0 || int64(len(p)-head-len(headEnd)) >= awaited {
+		return false
+	}
+	c.held = heldPool.Get().(*[]byte)
+	*c.held = append((*c.held)[:0], p...)
+	return true
+}
+
+// send writes what is held and p. A write that is slow and not stuck goes on: the deadline is moved as long as the
+// client takes something.
+func (c *protocolConn) send(p []byte) (int, error) {
+	before := 0
+	c.parts[0], c.unsent = p, c.parts[:1]
+	if c.held != nil {
+		before = len(*c.held)
+		c.parts, c.unsent = [2][]byte{*c.held, p}, c.parts[:]
+	}
+	var sent int64
+	var err error
+	for {
+		var n int64
+		n, err = c.unsent.WriteTo(c.Conn)
+		sent += n
+		if n == 0 || c.patience <= 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			break
+		}
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(c.patience))
+	}
+	if c.held != nil {
+		heldPool.Put(c.held)
+		c.held = nil
+	}
+	c.parts, c.unsent = [2][]byte{}, nil
+	return max(0, int(sent)-before), err
+}
+
+// SetWriteDeadline implements net.Conn.
+func (c *protocolConn) SetWriteDeadline(t time.Time) error {
+	c.patience = 0
+	if !t.IsZero() {
+		c.patience = time.Until(t)
+	}
+	return c.Conn.SetWriteDeadline(t)
 }
 
 // readyMade is what follows the status line of net/http's own refusals, and of nothing that this package writes.
@@ -35,6 +126,7 @@ var readyMade = []byte("\r\nContent-Type: text/plain; charset=utf-8\r\nConnectio
 var (
 	statusLine   = []byte("HTTP/1.1 4")
 	tooLargeLine = []byte("HTTP/1.1 431")
+	headEnd      = []byte("\r\n\r\n")
 )
 
 const (
@@ -45,7 +137,10 @@ const (
 func (c *protocolConn) Write(p []byte) (int, error) {
 	if c.served || !bytes.HasPrefix(p, statusLine) || !bytes.Contains(p[:min(len(p), 256)], readyMade) {
 		c.served = true
-		return c.Conn.Write(p)
+		if c.held == nil && c.hold(p) {
+			return len(p), nil
+		}
+		return c.send(p)
 	}
 	code, message := "InvalidRequest", "The request is not well-formed HTTP."
 	if bytes.HasPrefix(p, tooLargeLine) {

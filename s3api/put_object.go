@@ -1,15 +1,24 @@
 package s3api
 
-import "net/url"
+import (
+	"net/url"
+
+	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/meta"
+)
+
+// newObject is what is decided of an object before its body comes.
+type newObject struct {
+	attributes   meta.Attributes
+	settings     meta.Settings
+	precondition meta.Precondition
+	wrap         backend.WrapKey // nil for an object that is not encrypted
+}
 
 // putObject prepares PutObject for gofakes3.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 func putObject(rq *request) error {
-	attributes, err := attributesOf(rq.r.Header)
-	if err != nil {
-		return err
-	}
-	precondition, err := writePrecondition(rq.r.Header)
+	object, err := rq.newObject()
 	if err != nil {
 		return err
 	}
@@ -17,27 +26,37 @@ func putObject(rq *request) error {
 	if err != nil {
 		return err
 	}
-	f.bound.attributes, f.bound.precondition = attributes, precondition
+	f.bound.newObject = object
 	f.header.Set("Content-Length", itoa64(f.bound.payload.size))
 	return f.serve(nil)
 }
 
-// prepareUpload returns a front with the body of an upload, and the headers that gofakes3 needs for it.
+// newObject reads the headers of a PutObject, or of a PostObject, whose form's fields they are.
+func (rq *request) newObject() (o newObject, err error) {
+	if o.attributes, err = attributesOf(rq.r.Header); err != nil {
+		return o, err
+	}
+	if o.precondition, err = writePrecondition(rq.r.Header); err != nil {
+		return o, err
+	}
+	if o.wrap, err = rq.newWrap(); err != nil {
+		return o, err
+	}
+	o.settings, err = rq.newSettings()
+	return o, err
+}
+
+// prepareUpload returns a front with the body of an upload.
 func (rq *request) prepareUpload() (*front, error) {
 	p, err := rq.newPayload()
 	if err != nil {
 		return nil, err
 	}
-	sum, err := rq.contentMD5()
-	if err != nil {
+	if p.md5, err = rq.contentMD5(); err != nil {
 		return nil, err
 	}
 	f := rq.newFront()
 	f.bound.payload = p
-	if sum != nil {
-		f.header.Set("Content-Md5", rq.r.Header.Get("Content-Md5"))
-	}
-	f.header.Set("X-Amz-Content-Sha256", unsignedPayload)
 	return f, nil
 }
 

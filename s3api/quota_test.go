@@ -51,6 +51,28 @@ func TestQuotaToTheByte(t *testing.T) {
 		s.limit("photos", quota.Limit{MaxBytes: 17})
 		s.do(call{method: http.MethodPut, path: "/photos/copy", header: copied}).want(t, 200)
 	})
+	t.Run("of the bucket's owner", func(t *testing.T) {
+		s.limit("photos", quota.Limit{})
+		root := quota.OwnerScope("root")
+		if err := s.store.SetLimit(t.Context(), root, quota.Limit{MaxBytes: 18}); err != nil {
+			t.Fatal(err)
+		}
+		s.bucket("other")
+		refused := s.do(call{method: http.MethodPut, path: "/other/a", body: "12"})
+		e := refused.wantError(t, 507, "QuotaExceeded")
+		if e.Scope != "owner" || e.Total != 18 || e.Used != 17 || e.Available != 1 || e.Requested != 2 {
+			t.Errorf("figures: %+v", e)
+		}
+		want := `User "root" has a limit of 18 B and holds 17 B; this request needs 1 B more than is left.`
+		if e.Message != want {
+			t.Errorf("message %q, want %q", e.Message, want)
+		}
+		s.put("/other/a", "1")
+		s.do(call{method: http.MethodDelete, path: "/other/a"}).want(t, 204)
+		if err := s.store.SetLimit(t.Context(), root, quota.Limit{}); err != nil {
+			t.Fatal(err)
+		}
+	})
 	t.Run("a lowered limit stops growth only", func(t *testing.T) {
 		s.limit("photos", quota.Limit{MaxBytes: 1})
 		s.put("/photos/a", "123456")

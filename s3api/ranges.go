@@ -22,11 +22,10 @@ func parseRange(header string) (byteRange, bool) {
 	if !ok || strings.Contains(spec, ",") {
 		return byteRange{}, false
 	}
-	from, to, ok := strings.Cut(strings.TrimSpace(spec), "-")
+	from, to, ok := strings.Cut(spec, "-")
 	if !ok {
 		return byteRange{}, false
 	}
-	from, to = strings.TrimSpace(from), strings.TrimSpace(to)
 	if from == "" {
 		n, ok := parseDigits(to)
 		return byteRange{suffix: n}, ok
@@ -60,16 +59,21 @@ func parseDigits(s string) (int64, bool) {
 	return n, true
 }
 
-// of returns the range of an object of size bytes, or InvalidRange where it has none of them.
-func (r byteRange) of(size int64) (backend.Range, error) {
+// of returns the range of an object of size bytes; false where it has none of them.
+func (r byteRange) of(size int64) (backend.Range, bool) {
 	first, last := r.first, min(r.last, size-1)
 	if r.suffix >= 0 {
 		first, last = max(0, size-r.suffix), size-1
 	}
 	if first > last {
-		e := s3err("InvalidRange").with("ActualObjectSize", strconv.FormatInt(size, 10))
-		e.Headers = map[string]string{"Content-Range": "bytes */" + strconv.FormatInt(size, 10)}
-		return backend.Range{}, e
+		return backend.Range{}, false
 	}
-	return backend.Range{Offset: first, Size: last - first + 1}, nil
+	return backend.Range{Offset: first, Size: last - first + 1}, true
+}
+
+// invalidRange is the answer to a Range header of which an object of size bytes has nothing.
+func invalidRange(header string, size int64) *Error {
+	e := s3err("InvalidRange").with("RangeRequested", header).with("ActualObjectSize", itoa64(size))
+	e.Headers = map[string]string{"Content-Range": "bytes */" + itoa64(size)}
+	return e
 }

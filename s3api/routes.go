@@ -2,7 +2,6 @@ package s3api
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 )
 
@@ -11,6 +10,13 @@ import (
 type operation struct {
 	name  string
 	serve func(*request) error
+	// permission is what the request needs; it has no action where serve asks for what it needs itself.
+	permission permission
+}
+
+// op is an operation with its permission.
+func op(name string, serve func(*request) error) operation {
+	return operation{name: name, serve: serve, permission: permissions[name]}
 }
 
 // unknownOperation is that of a request whose route is not known yet, or that S3 does not have.
@@ -29,113 +35,113 @@ type route struct {
 // ignored, as S3 does. https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 var (
 	serviceRoutes = []route{
-		{http.MethodGet, "", operation{"ListBuckets", listBuckets}},
+		{http.MethodGet, "", op("ListBuckets", listBuckets)},
 	}
 
 	bucketRoutes = []route{
-		{http.MethodGet, "accelerate", operation{"GetBucketAccelerateConfiguration", nil}},
-		{http.MethodPut, "accelerate", operation{"PutBucketAccelerateConfiguration", nil}},
-		{http.MethodGet, "acl", operation{"GetBucketAcl", nil}},
-		{http.MethodPut, "acl", operation{"PutBucketAcl", nil}},
-		{http.MethodGet, "abac", operation{"GetBucketAbac", nil}},
-		{http.MethodPut, "abac", operation{"PutBucketAbac", nil}},
-		{http.MethodGet, "analytics", operation{"GetBucketAnalyticsConfiguration", nil}},
-		{http.MethodPut, "analytics", operation{"PutBucketAnalyticsConfiguration", nil}},
-		{http.MethodDelete, "analytics", operation{"DeleteBucketAnalyticsConfiguration", nil}},
-		{http.MethodGet, "cors", operation{"GetBucketCors", nil}},
-		{http.MethodPut, "cors", operation{"PutBucketCors", nil}},
-		{http.MethodDelete, "cors", operation{"DeleteBucketCors", nil}},
-		{http.MethodGet, "encryption", operation{"GetBucketEncryption", nil}},
-		{http.MethodPut, "encryption", operation{"PutBucketEncryption", nil}},
-		{http.MethodDelete, "encryption", operation{"DeleteBucketEncryption", nil}},
-		{http.MethodGet, "intelligent-tiering", operation{"GetBucketIntelligentTieringConfiguration", nil}},
-		{http.MethodPut, "intelligent-tiering", operation{"PutBucketIntelligentTieringConfiguration", nil}},
-		{http.MethodDelete, "intelligent-tiering", operation{"DeleteBucketIntelligentTieringConfiguration", nil}},
-		{http.MethodGet, "inventory", operation{"GetBucketInventoryConfiguration", nil}},
-		{http.MethodPut, "inventory", operation{"PutBucketInventoryConfiguration", nil}},
-		{http.MethodDelete, "inventory", operation{"DeleteBucketInventoryConfiguration", nil}},
-		{http.MethodGet, "lifecycle", operation{"GetBucketLifecycleConfiguration", nil}},
-		{http.MethodPut, "lifecycle", operation{"PutBucketLifecycleConfiguration", nil}},
-		{http.MethodDelete, "lifecycle", operation{"DeleteBucketLifecycle", nil}},
-		{http.MethodGet, "location", operation{"GetBucketLocation", getBucketLocation}},
-		{http.MethodGet, "logging", operation{"GetBucketLogging", nil}},
-		{http.MethodPut, "logging", operation{"PutBucketLogging", nil}},
-		{http.MethodGet, "metadataConfiguration", operation{"GetBucketMetadataConfiguration", nil}},
-		{http.MethodPost, "metadataConfiguration", operation{"CreateBucketMetadataConfiguration", nil}},
-		{http.MethodDelete, "metadataConfiguration", operation{"DeleteBucketMetadataConfiguration", nil}},
-		{http.MethodPut, "metadataInventoryTable", operation{"UpdateBucketMetadataInventoryTableConfiguration", nil}},
-		{http.MethodPut, "metadataJournalTable", operation{"UpdateBucketMetadataJournalTableConfiguration", nil}},
-		{http.MethodGet, "metadataTable", operation{"GetBucketMetadataTableConfiguration", nil}},
-		{http.MethodPost, "metadataTable", operation{"CreateBucketMetadataTableConfiguration", nil}},
-		{http.MethodDelete, "metadataTable", operation{"DeleteBucketMetadataTableConfiguration", nil}},
-		{http.MethodGet, "metrics", operation{"GetBucketMetricsConfiguration", nil}},
-		{http.MethodPut, "metrics", operation{"PutBucketMetricsConfiguration", nil}},
-		{http.MethodDelete, "metrics", operation{"DeleteBucketMetricsConfiguration", nil}},
-		{http.MethodGet, "notification", operation{"GetBucketNotificationConfiguration", nil}},
-		{http.MethodPut, "notification", operation{"PutBucketNotificationConfiguration", nil}},
-		{http.MethodGet, "object-lock", operation{"GetObjectLockConfiguration", nil}},
-		{http.MethodPut, "object-lock", operation{"PutObjectLockConfiguration", nil}},
-		{http.MethodGet, "ownershipControls", operation{"GetBucketOwnershipControls", nil}},
-		{http.MethodPut, "ownershipControls", operation{"PutBucketOwnershipControls", nil}},
-		{http.MethodDelete, "ownershipControls", operation{"DeleteBucketOwnershipControls", nil}},
-		{http.MethodGet, "policy", operation{"GetBucketPolicy", nil}},
-		{http.MethodPut, "policy", operation{"PutBucketPolicy", nil}},
-		{http.MethodDelete, "policy", operation{"DeleteBucketPolicy", nil}},
-		{http.MethodGet, "policyStatus", operation{"GetBucketPolicyStatus", nil}},
-		{http.MethodGet, "publicAccessBlock", operation{"GetPublicAccessBlock", nil}},
-		{http.MethodPut, "publicAccessBlock", operation{"PutPublicAccessBlock", nil}},
-		{http.MethodDelete, "publicAccessBlock", operation{"DeletePublicAccessBlock", nil}},
-		{http.MethodGet, "replication", operation{"GetBucketReplication", nil}},
-		{http.MethodPut, "replication", operation{"PutBucketReplication", nil}},
-		{http.MethodDelete, "replication", operation{"DeleteBucketReplication", nil}},
-		{http.MethodGet, "requestPayment", operation{"GetBucketRequestPayment", nil}},
-		{http.MethodPut, "requestPayment", operation{"PutBucketRequestPayment", nil}},
-		{http.MethodGet, "session", operation{"CreateSession", nil}},
-		{http.MethodGet, "tagging", operation{"GetBucketTagging", nil}},
-		{http.MethodPut, "tagging", operation{"PutBucketTagging", nil}},
-		{http.MethodDelete, "tagging", operation{"DeleteBucketTagging", nil}},
-		{http.MethodGet, "uploads", operation{"ListMultipartUploads", listMultipartUploads}},
-		{http.MethodGet, "versioning", operation{"GetBucketVersioning", getBucketVersioning}},
-		{http.MethodPut, "versioning", operation{"PutBucketVersioning", nil}},
-		{http.MethodGet, "versions", operation{"ListObjectVersions", nil}},
-		{http.MethodGet, "website", operation{"GetBucketWebsite", nil}},
-		{http.MethodPut, "website", operation{"PutBucketWebsite", nil}},
-		{http.MethodDelete, "website", operation{"DeleteBucketWebsite", nil}},
-		{http.MethodPost, "delete", operation{"DeleteObjects", deleteObjects}},
-		{http.MethodGet, "list-type", operation{"ListObjectsV2", listObjectsV2}},
-		{http.MethodGet, "", operation{"ListObjects", listObjects}},
-		{http.MethodHead, "", operation{"HeadBucket", headBucket}},
-		{http.MethodPut, "", operation{"CreateBucket", createBucket}},
-		{http.MethodDelete, "", operation{"DeleteBucket", deleteBucket}},
-		{http.MethodPost, "", operation{"PostObject", nil}},
+		{http.MethodGet, "accelerate", op("GetBucketAccelerateConfiguration", getBucketAcceleration)},
+		{http.MethodPut, "accelerate", op("PutBucketAccelerateConfiguration", putBucketAcceleration)},
+		{http.MethodGet, "acl", op("GetBucketAcl", getBucketACL)},
+		{http.MethodPut, "acl", op("PutBucketAcl", putBucketACL)},
+		{http.MethodGet, "abac", op("GetBucketAbac", nil)},
+		{http.MethodPut, "abac", op("PutBucketAbac", nil)},
+		{http.MethodGet, "analytics", op("GetBucketAnalyticsConfiguration", readNamedConfigurations("ListBucketAnalyticsConfigurationResult"))},
+		{http.MethodPut, "analytics", op("PutBucketAnalyticsConfiguration", nil)},
+		{http.MethodDelete, "analytics", op("DeleteBucketAnalyticsConfiguration", noNamedConfiguration)},
+		{http.MethodGet, "cors", op("GetBucketCors", getBucketCORS)},
+		{http.MethodPut, "cors", op("PutBucketCors", putBucketCORS)},
+		{http.MethodDelete, "cors", op("DeleteBucketCors", deleteBucketCORS)},
+		{http.MethodGet, "encryption", op("GetBucketEncryption", getBucketEncryption)},
+		{http.MethodPut, "encryption", op("PutBucketEncryption", putBucketEncryption)},
+		{http.MethodDelete, "encryption", op("DeleteBucketEncryption", deleteBucketEncryption)},
+		{http.MethodGet, "intelligent-tiering", op("GetBucketIntelligentTieringConfiguration", readNamedConfigurations("ListBucketIntelligentTieringConfigurationsOutput"))},
+		{http.MethodPut, "intelligent-tiering", op("PutBucketIntelligentTieringConfiguration", nil)},
+		{http.MethodDelete, "intelligent-tiering", op("DeleteBucketIntelligentTieringConfiguration", noNamedConfiguration)},
+		{http.MethodGet, "inventory", op("GetBucketInventoryConfiguration", readNamedConfigurations("ListInventoryConfigurationsResult"))},
+		{http.MethodPut, "inventory", op("PutBucketInventoryConfiguration", nil)},
+		{http.MethodDelete, "inventory", op("DeleteBucketInventoryConfiguration", noNamedConfiguration)},
+		{http.MethodGet, "lifecycle", op("GetBucketLifecycleConfiguration", getBucketLifecycleConfiguration)},
+		{http.MethodPut, "lifecycle", op("PutBucketLifecycleConfiguration", putBucketLifecycleConfiguration)},
+		{http.MethodDelete, "lifecycle", op("DeleteBucketLifecycle", deleteBucketLifecycle)},
+		{http.MethodGet, "location", op("GetBucketLocation", getBucketLocation)},
+		{http.MethodGet, "logging", op("GetBucketLogging", getBucketLogging)},
+		{http.MethodPut, "logging", op("PutBucketLogging", putBucketLogging)},
+		{http.MethodGet, "metadataConfiguration", op("GetBucketMetadataConfiguration", nil)},
+		{http.MethodPost, "metadataConfiguration", op("CreateBucketMetadataConfiguration", nil)},
+		{http.MethodDelete, "metadataConfiguration", op("DeleteBucketMetadataConfiguration", nil)},
+		{http.MethodPut, "metadataInventoryTable", op("UpdateBucketMetadataInventoryTableConfiguration", nil)},
+		{http.MethodPut, "metadataJournalTable", op("UpdateBucketMetadataJournalTableConfiguration", nil)},
+		{http.MethodGet, "metadataTable", op("GetBucketMetadataTableConfiguration", nil)},
+		{http.MethodPost, "metadataTable", op("CreateBucketMetadataTableConfiguration", nil)},
+		{http.MethodDelete, "metadataTable", op("DeleteBucketMetadataTableConfiguration", nil)},
+		{http.MethodGet, "metrics", op("GetBucketMetricsConfiguration", readNamedConfigurations("ListMetricsConfigurationsResult"))},
+		{http.MethodPut, "metrics", op("PutBucketMetricsConfiguration", nil)},
+		{http.MethodDelete, "metrics", op("DeleteBucketMetricsConfiguration", noNamedConfiguration)},
+		{http.MethodGet, "notification", op("GetBucketNotificationConfiguration", getBucketNotification)},
+		{http.MethodPut, "notification", op("PutBucketNotificationConfiguration", putBucketNotification)},
+		{http.MethodGet, "object-lock", op("GetObjectLockConfiguration", getObjectLockConfiguration)},
+		{http.MethodPut, "object-lock", op("PutObjectLockConfiguration", putObjectLockConfiguration)},
+		{http.MethodGet, "ownershipControls", op("GetBucketOwnershipControls", getOwnershipControls)},
+		{http.MethodPut, "ownershipControls", op("PutBucketOwnershipControls", putOwnershipControls)},
+		{http.MethodDelete, "ownershipControls", op("DeleteBucketOwnershipControls", deleteOwnershipControls)},
+		{http.MethodGet, "policy", op("GetBucketPolicy", getBucketPolicy)},
+		{http.MethodPut, "policy", op("PutBucketPolicy", putBucketPolicy)},
+		{http.MethodDelete, "policy", op("DeleteBucketPolicy", deleteBucketPolicy)},
+		{http.MethodGet, "policyStatus", op("GetBucketPolicyStatus", getBucketPolicyStatus)},
+		{http.MethodGet, "publicAccessBlock", op("GetPublicAccessBlock", getPublicAccessBlock)},
+		{http.MethodPut, "publicAccessBlock", op("PutPublicAccessBlock", putPublicAccessBlock)},
+		{http.MethodDelete, "publicAccessBlock", op("DeletePublicAccessBlock", deletePublicAccessBlock)},
+		{http.MethodGet, "replication", op("GetBucketReplication", getBucketReplication)},
+		{http.MethodPut, "replication", op("PutBucketReplication", nil)},
+		{http.MethodDelete, "replication", op("DeleteBucketReplication", deleteBucketReplication)},
+		{http.MethodGet, "requestPayment", op("GetBucketRequestPayment", getBucketRequestPayment)},
+		{http.MethodPut, "requestPayment", op("PutBucketRequestPayment", putBucketRequestPayment)},
+		{http.MethodGet, "session", op("CreateSession", nil)},
+		{http.MethodGet, "tagging", op("GetBucketTagging", getBucketTagging)},
+		{http.MethodPut, "tagging", op("PutBucketTagging", putBucketTagging)},
+		{http.MethodDelete, "tagging", op("DeleteBucketTagging", deleteBucketTagging)},
+		{http.MethodGet, "uploads", op("ListMultipartUploads", listMultipartUploads)},
+		{http.MethodGet, "versioning", op("GetBucketVersioning", getBucketVersioning)},
+		{http.MethodPut, "versioning", op("PutBucketVersioning", putBucketVersioning)},
+		{http.MethodGet, "versions", op("ListObjectVersions", listObjectVersions)},
+		{http.MethodGet, "website", op("GetBucketWebsite", getBucketWebsite)},
+		{http.MethodPut, "website", op("PutBucketWebsite", putBucketWebsite)},
+		{http.MethodDelete, "website", op("DeleteBucketWebsite", deleteBucketWebsite)},
+		{http.MethodPost, "delete", op("DeleteObjects", deleteObjects)},
+		{http.MethodGet, "list-type", op("ListObjectsV2", listObjectsV2)},
+		{http.MethodGet, "", op("ListObjects", listObjects)},
+		{http.MethodHead, "", op("HeadBucket", headBucket)},
+		{http.MethodPut, "", op("CreateBucket", createBucket)},
+		{http.MethodDelete, "", op("DeleteBucket", deleteBucket)},
+		{http.MethodPost, "", op("PostObject", postObject)},
 	}
 
 	objectRoutes = []route{
-		{http.MethodGet, "acl", operation{"GetObjectAcl", nil}},
-		{http.MethodPut, "acl", operation{"PutObjectAcl", nil}},
-		{http.MethodGet, "attributes", operation{"GetObjectAttributes", nil}},
-		{http.MethodPut, "encryption", operation{"UpdateObjectEncryption", nil}},
-		{http.MethodGet, "legal-hold", operation{"GetObjectLegalHold", nil}},
-		{http.MethodPut, "legal-hold", operation{"PutObjectLegalHold", nil}},
-		{http.MethodPut, "renameObject", operation{"RenameObject", nil}},
-		{http.MethodPost, "restore", operation{"RestoreObject", nil}},
-		{http.MethodGet, "retention", operation{"GetObjectRetention", nil}},
-		{http.MethodPut, "retention", operation{"PutObjectRetention", nil}},
-		{http.MethodPost, "select", operation{"SelectObjectContent", nil}},
-		{http.MethodGet, "tagging", operation{"GetObjectTagging", nil}},
-		{http.MethodPut, "tagging", operation{"PutObjectTagging", nil}},
-		{http.MethodDelete, "tagging", operation{"DeleteObjectTagging", nil}},
-		{http.MethodGet, "torrent", operation{"GetObjectTorrent", nil}},
-		{http.MethodPost, "uploads", operation{"CreateMultipartUpload", createMultipartUpload}},
-		{http.MethodGet, "uploadId", operation{"ListParts", listParts}},
-		{http.MethodPut, "uploadId", operation{"UploadPart", uploadPart}},
-		{http.MethodPost, "uploadId", operation{"CompleteMultipartUpload", completeMultipartUpload}},
-		{http.MethodDelete, "uploadId", operation{"AbortMultipartUpload", abortMultipartUpload}},
-		{http.MethodPut, "append", operation{"AppendObject", nil}},
-		{http.MethodGet, "", operation{"GetObject", getObject}},
-		{http.MethodHead, "", operation{"HeadObject", headObject}},
-		{http.MethodPut, "", operation{"PutObject", putObject}},
-		{http.MethodDelete, "", operation{"DeleteObject", deleteObject}},
+		{http.MethodGet, "acl", op("GetObjectAcl", getObjectACL)},
+		{http.MethodPut, "acl", op("PutObjectAcl", putObjectACL)},
+		{http.MethodGet, "attributes", op("GetObjectAttributes", getObjectAttributes)},
+		{http.MethodPut, "encryption", op("UpdateObjectEncryption", nil)},
+		{http.MethodGet, "legal-hold", op("GetObjectLegalHold", getObjectLegalHold)},
+		{http.MethodPut, "legal-hold", op("PutObjectLegalHold", putObjectLegalHold)},
+		{http.MethodPut, "renameObject", op("RenameObject", nil)},
+		{http.MethodPost, "restore", op("RestoreObject", restoreObject)},
+		{http.MethodGet, "retention", op("GetObjectRetention", getObjectRetention)},
+		{http.MethodPut, "retention", op("PutObjectRetention", putObjectRetention)},
+		{http.MethodPost, "select", op("SelectObjectContent", nil)},
+		{http.MethodGet, "tagging", op("GetObjectTagging", getObjectTagging)},
+		{http.MethodPut, "tagging", op("PutObjectTagging", putObjectTagging)},
+		{http.MethodDelete, "tagging", op("DeleteObjectTagging", deleteObjectTagging)},
+		{http.MethodGet, "torrent", op("GetObjectTorrent", nil)},
+		{http.MethodPost, "uploads", op("CreateMultipartUpload", createMultipartUpload)},
+		{http.MethodGet, "uploadId", op("ListParts", listParts)},
+		{http.MethodPut, "uploadId", op("UploadPart", uploadPart)},
+		{http.MethodPost, "uploadId", op("CompleteMultipartUpload", completeMultipartUpload)},
+		{http.MethodDelete, "uploadId", op("AbortMultipartUpload", abortMultipartUpload)},
+		{http.MethodPut, "append", op("AppendObject", nil)},
+		{http.MethodGet, "", op("GetObject", getObject)},
+		{http.MethodHead, "", op("HeadObject", headObject)},
+		{http.MethodPut, "", op("PutObject", putObject)},
+		{http.MethodDelete, "", op("DeleteObject", deleteObject)},
 	}
 )
 
@@ -203,8 +209,8 @@ func (rq *request) route() {
 
 // The operations that a header chooses.
 var (
-	copyObjectOperation     = operation{"CopyObject", copyObject}
-	uploadPartCopyOperation = operation{"UploadPartCopy", uploadPartCopy}
+	copyObjectOperation     = op("CopyObject", copyObject)
+	uploadPartCopyOperation = op("UploadPartCopy", uploadPartCopy)
 )
 
 // unserved is the answer to an operation that is not served, or that S3 does not have.
@@ -234,39 +240,14 @@ func (rq *request) resourceType() string {
 	}
 }
 
-// unservedHeaders ask for what is not implemented: to pass over them would be a silent lie. A name that ends in "-" is
-// a prefix. A value in allowed is honest already.
-var unservedHeaders = []struct {
-	name    string
-	allowed []string
-}{
-	{"X-Amz-Server-Side-Encryption", nil},
-	{"X-Amz-Server-Side-Encryption-", nil},
-	{"X-Amz-Copy-Source-Server-Side-Encryption-", nil},
-	{"X-Amz-Object-Lock-", nil},
-	{"X-Amz-Bucket-Object-Lock-Enabled", []string{"false"}},
-	{"X-Amz-Bypass-Governance-Retention", []string{"false", "true"}}, // nothing is locked
-	{"X-Amz-Tagging", []string{""}},
-	{"X-Amz-Acl", []string{"private", "bucket-owner-full-control"}},
-	{"X-Amz-Grant-", nil},
-	{"X-Amz-Website-Redirect-Location", nil},
-	{"X-Amz-Expected-Bucket-Owner", nil},
-	{"X-Amz-Source-Expected-Bucket-Owner", nil},
-	{"X-Amz-Write-Offset-Bytes", nil},
-	{"X-Amz-Object-Ownership", []string{"BucketOwnerEnforced"}},
-}
+// unservedHeaders ask for what is not implemented: to pass over them would be a silent lie.
+var unservedHeaders = []string{"X-Amz-Server-Side-Encryption-Context", "X-Amz-Write-Offset-Bytes"}
 
 // refuseHeaders refuses a request that asks for what is not implemented.
 func (rq *request) refuseHeaders() error {
-	for name, values := range rq.r.Header {
-		if !strings.HasPrefix(name, "X-Amz-") || strings.HasPrefix(name, "X-Amz-Meta-") || len(values) == 0 {
-			continue
-		}
-		for _, h := range unservedHeaders {
-			matches := name == h.name || (strings.HasSuffix(h.name, "-") && strings.HasPrefix(name, h.name))
-			if matches && !slices.Contains(h.allowed, values[0]) {
-				return notImplementedHeader(strings.ToLower(name))
-			}
+	for _, name := range unservedHeaders {
+		if rq.r.Header.Get(name) != "" {
+			return notImplementedHeader(strings.ToLower(name))
 		}
 	}
 	return nil

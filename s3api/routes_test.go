@@ -14,13 +14,9 @@ func TestUnservedSubresources(t *testing.T) {
 	s.bucket("photos")
 	s.put("/photos/k", "hello")
 	bucket := []string{
-		"accelerate", "acl", "analytics", "cors", "encryption", "intelligent-tiering", "inventory", "lifecycle", "logging",
-		"metrics", "notification", "object-lock", "ownershipControls", "policy", "policyStatus", "publicAccessBlock",
-		"replication", "requestPayment", "tagging", "versions", "website", "metadataTable", "session",
+		"metadataTable", "metadataConfiguration", "session", "abac",
 	}
-	object := []string{
-		"acl", "attributes", "legal-hold", "restore", "retention", "select", "tagging", "torrent", "renameObject",
-	}
+	object := []string{"select", "torrent", "renameObject"}
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete} {
 		for _, name := range bucket {
 			s.do(call{method: method, path: "/photos?" + name, body: "x"}).wantError(t, 501, "NotImplemented")
@@ -30,7 +26,6 @@ func TestUnservedSubresources(t *testing.T) {
 			s.do(call{method: method, path: "/photos/k?" + name, body: "x"}).wantError(t, 501, "NotImplemented")
 		}
 	}
-	s.do(call{method: http.MethodPut, path: "/photos?versioning", body: "x"}).wantError(t, 501, "NotImplemented")
 	s.do(call{method: http.MethodDelete, path: "/photos?location"}).wantError(t, 501, "NotImplemented")
 	s.do(call{method: http.MethodPut, path: "/photos/k?uploads", body: "x"}).wantError(t, 501, "NotImplemented")
 	if got := s.get("/photos/k").want(t, 200).body; got != "hello" {
@@ -42,17 +37,47 @@ func TestUnservedSubresources(t *testing.T) {
 	t.Run("methods that S3 does not have", func(t *testing.T) {
 		s.do(call{method: http.MethodPatch, path: "/photos/k"}).wantError(t, 405, "MethodNotAllowed")
 		s.do(call{method: http.MethodDelete, path: "/"}).wantError(t, 405, "MethodNotAllowed")
-		s.do(call{method: http.MethodOptions, path: "/photos/k", anonymous: true}).wantError(t, 403, "AccessForbidden")
 	})
+}
+
+// What belongs to another operation is refused, and nothing happens.
+func TestMisplaced(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.put("/photos/k", "hello")
+	for name, c := range map[string]struct {
+		method, path, source string
+		status               int
+		code                 string
+	}{
+		"versions of a key":             {http.MethodGet, "/photos/k?versions", "", 400, "InvalidRequest"},
+		"uploads of a key":              {http.MethodGet, "/photos/k?uploads", "", 400, "InvalidRequest"},
+		"a part of no upload":           {http.MethodPut, "/photos/k?partNumber=1", "", 400, "InvalidArgument"},
+		"an upload without a part":      {http.MethodPut, "/photos/k?uploadId=u", "", 405, "MethodNotAllowed"},
+		"a copy that deletes":           {http.MethodDelete, "/photos/k", "photos/k", 400, "InvalidArgument"},
+		"a copy that reads":             {http.MethodGet, "/photos/k", "photos/k", 400, "InvalidArgument"},
+		"a copy that makes a bucket":    {http.MethodPut, "/drawings", "photos/k", 400, "InvalidArgument"},
+		"a copy that completes uploads": {http.MethodPost, "/photos/k?uploadId=u", "photos/k", 400, "InvalidArgument"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			header := map[string]string{}
+			if c.source != "" {
+				header["x-amz-copy-source"] = c.source
+			}
+			s.do(call{method: c.method, path: c.path, header: header}).wantError(t, c.status, c.code)
+		})
+	}
+	if got := s.get("/photos/k").want(t, 200).body; got != "hello" {
+		t.Errorf("the object is %q now", got)
+	}
+	s.get("/drawings").wantError(t, 404, "NoSuchBucket")
 }
 
 func TestUnservedHeaders(t *testing.T) {
 	s := newServer(t)
 	s.bucket("photos")
 	for name, value := range map[string]string{
-		"x-amz-server-side-encryption": "AES256", "x-amz-tagging": "a=b", "x-amz-acl": "public-read",
-		"x-amz-object-lock-mode": "GOVERNANCE", "x-amz-website-redirect-location": "/x", "x-amz-grant-read": "id=1",
-		"x-amz-server-side-encryption-customer-algorithm": "AES256",
+		"x-amz-server-side-encryption-context": "e30=", "x-amz-write-offset-bytes": "1",
 	} {
 		s.do(call{
 			method: http.MethodPut, path: "/photos/k", body: "x", header: map[string]string{name: value},
@@ -61,7 +86,7 @@ func TestUnservedHeaders(t *testing.T) {
 	s.get("/photos/k").wantError(t, 404, "NoSuchKey")
 	s.do(call{
 		method: http.MethodPut, path: "/photos/k", body: "x",
-		header: map[string]string{"x-amz-acl": "private", "x-amz-storage-class": "STANDARD_IA"},
+		header: map[string]string{"x-amz-acl": "bucket-owner-full-control", "x-amz-storage-class": "STANDARD_IA"},
 	}).want(t, 200)
 	if got := s.get("/photos/k").header.Get("X-Amz-Storage-Class"); got != "STANDARD_IA" {
 		t.Errorf("storage class %q", got)

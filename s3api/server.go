@@ -9,18 +9,24 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/encryption"
+	"github.com/plimsoll/plimsoll/s3api/acl"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
 // Config is what a Handler serves, and how.
 type Config struct {
 	Store *backend.Store
-	// AccessKey and SecretKey are the root user's credentials.
-	AccessKey, SecretKey string
+	// Directory knows the users and their access keys.
+	Directory *iam.Directory
+	// Keyring has the keys for objects that are encrypted.
+	Keyring *encryption.Keyring
 	// Region that requests are signed for.
 	Region string
 	// Domains are the host names under which a bucket's name may stand: bucket.domain. "localhost" is one of them
@@ -49,7 +55,8 @@ type Handler struct {
 	hostID   string
 	idSeed   uint64
 	idCount  atomic.Uint64
-	owner    owner
+	owners   sync.Map // owner by name: users, as documents name them
+	buckets  sync.Map // *bucketAccess by meta.BucketName
 }
 
 // owner is who buckets and objects belong to, as S3 names them.
@@ -58,8 +65,20 @@ type owner struct {
 	xml      string // both as elements
 }
 
+func (o owner) asGrantee() acl.Owner { return acl.Owner{ID: o.id, DisplayName: o.name} }
+
+// ownerOf returns a user as an owner, also one that is no more.
+func (h *Handler) ownerOf(name string) owner {
+	if known, ok := h.owners.Load(name); ok {
+		return known.(owner)
+	}
+	o := newOwner(name)
+	h.owners.Store(name, o)
+	return o
+}
+
 func newOwner(name string) owner {
-	o := owner{id: canonicalID(name), name: name}
+	o := owner{id: iam.CanonicalID(name), name: name}
 	var x xmlWriter
 	x.text("ID", o.id)
 	x.text("DisplayName", o.name)
@@ -80,7 +99,6 @@ func New(config Config, metrics *Metrics) *Handler {
 	for _, b := range seed[:8] {
 		h.idSeed = h.idSeed<<8 | uint64(b)
 	}
-	h.owner = newOwner(config.AccessKey)
 	return h
 }
 
@@ -92,8 +110,11 @@ func NewVerifier(config Config) *sigv4.Verifier {
 	}
 	return &sigv4.Verifier{
 		Region: config.Region,
-		Secret: func(accessKey string) (string, bool) { return config.SecretKey, accessKey == config.AccessKey },
-		Now:    now,
+		Secret: func(accessKey string) (string, bool) {
+			credential, ok := config.Directory.Lookup(accessKey)
+			return credential.Secret, ok
+		},
+		Now: now,
 	}
 }
 
@@ -136,18 +157,31 @@ func (rq *request) serve(host string, virtual bool) error {
 	}
 	rq.route()
 	if rq.r.Method == http.MethodOptions {
-		return s3err("AccessForbidden")
+		return rq.preflight()
 	}
+	rq.allowOrigin()
 	if err := rq.authenticate(); err != nil {
+		return err
+	}
+	if err := rq.refuseMisplaced(); err != nil {
+		return err
+	}
+	if rq.op.serve == nil && rq.op.permission.action == "" {
+		return rq.unserved()
+	}
+	if err := rq.enter(); err != nil {
 		return err
 	}
 	if rq.op.serve == nil {
 		return rq.unserved()
 	}
+	if err := rq.checkExpectedOwners(); err != nil {
+		return err
+	}
 	if err := rq.refuseHeaders(); err != nil {
 		return err
 	}
-	return rq.op.serve(rq)
+	return rq.hideMissing(rq.op.serve(rq))
 }
 
 // newRequestID returns 16 upper-case hexadecimal digits, unique in this process and unlikely anywhere else.

@@ -6,12 +6,17 @@ import (
 	"strings"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/checksum"
+	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
 // uploadPart prepares UploadPart for gofakes3.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
 func uploadPart(rq *request) error {
+	if err := rq.refuseEncryption(); err != nil {
+		return err
+	}
 	if _, err := rq.partNumber(); err != nil {
 		return err
 	}
@@ -29,7 +34,7 @@ func (rq *request) partNumber() (int, error) {
 	value := rq.query.Get("partNumber")
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 || n > backend.MaxPartNumber {
-		return 0, invalidArgument("partNumber", value, "Part number must be an integer between 1 and 10000, inclusive")
+		return 0, invalidPartNumber("partNumber", value)
 	}
 	return n, nil
 }
@@ -37,6 +42,9 @@ func (rq *request) partNumber() (int, error) {
 // uploadPartCopy answers UploadPartCopy, which gofakes3 does not have.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
 func uploadPartCopy(rq *request) error {
+	if err := rq.refuseEncryption(); err != nil {
+		return err
+	}
 	number, err := rq.partNumber()
 	if err != nil {
 		return err
@@ -46,7 +54,7 @@ func uploadPartCopy(rq *request) error {
 		return err
 	}
 	in := backend.UploadPartCopyInput{
-		Source: source, Bucket: rq.bucket, Key: rq.key, Upload: meta.UploadID(rq.query.Get("uploadId")), Number: number,
+		Source: source.Source, Bucket: rq.bucket, Key: rq.key, Upload: meta.UploadID(rq.query.Get("uploadId")), Number: number,
 	}
 	if header := rq.r.Header.Get("X-Amz-Copy-Source-Range"); header != "" {
 		// The range must lie within the source, unlike that of a GetObject, which is cut.
@@ -57,17 +65,26 @@ func uploadPartCopy(rq *request) error {
 					"zero-based offsets of the first and last bytes to copy")
 		}
 		in.Range = &backend.Range{Offset: r.first, Size: r.last - r.first + 1}
-		in.Source.Check = checkWithin(source, r)
+		in.Source.Check = checkWithin(source.Source, r)
+	}
+	var envelope []byte // of the upload
+	in.Unwrap = func(of []byte) (*encryption.DataKey, error) {
+		envelope = of
+		return rq.uploadKey(of)
 	}
 	part, err := rq.store().UploadPartCopy(rq.r.Context(), in)
 	if err != nil {
-		return rq.ofSource(err, source)
+		return source.explain(err)
 	}
+	rq.setSourceVersion(source, part.SourceVersion)
+	rq.setEncryption(envelope)
 	x := newXML(512)
 	x.root("CopyPartResult")
 	x.timestamp("LastModified", part.Modified)
 	x.text("ETag", quoteETag(part.ETag))
-	x.text("Checksum"+part.Checksum.Algorithm.String(), part.Checksum.String())
+	if part.Checksum.Algorithm != checksum.None {
+		x.text("Checksum"+part.Checksum.Algorithm.String(), part.Checksum.String())
+	}
 	x.close("CopyPartResult")
 	return rq.writeXML(x)
 }

@@ -5,7 +5,7 @@
 //	/minio/health/…           the same, where MinIO's clients look: live, ready, cluster
 //	/_plimsoll/metrics        Prometheus metrics; no credentials, as scrapers expect, so bucket names and figures are
 //	                          visible to whoever reaches the port
-//	/_plimsoll/admin/v1/…     the admin API, described in package adminapi; SigV4 by the server's own access key
+//	/_plimsoll/admin/v1/…     the admin API, described in package adminapi; SigV4 by an administrator's access key
 //
 // Every answer has x-amz-request-id and Server; every error is a problem document (RFC 9457). A Handler may be used
 // concurrently. Requests for the admin API are small, so their bodies are bounded by adminapi.MaxBodyBytes and must
@@ -29,6 +29,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -40,8 +41,8 @@ type Config struct {
 	Store *backend.Store
 	// Verifier verifies the signatures of requests.
 	Verifier *sigv4.Verifier
-	// AccessKey is the key whose holder may use the admin API. Buckets made with it belong to it.
-	AccessKey string
+	// Directory knows the users: root, and whoever a policy allows adminAction, may use the admin API.
+	Directory *iam.Directory
 	// Gatherer has the metrics.
 	Gatherer prometheus.Gatherer
 	// Ready reports whether the server takes work; nil means always.
@@ -72,22 +73,34 @@ func New(config Config) *Handler {
 	return h
 }
 
-// route is one resource: its path, where {} stands for any one segment, and what answers each method.
+// methods are what answers each method of a resource.
+type methods = map[string]func(*request) error
+
+// route is one resource: its path, where {} stands for any one segment, at most twice.
 type route struct {
 	path    []string
-	signed  bool
-	methods map[string]func(*request) error
+	methods methods
+	// everyone says that who has signed the request need not be an administrator.
+	everyone bool
+	// owner says that the path names a user, and means all buckets that they own. They may read it themselves.
+	owner bool
 }
 
 func (h *Handler) table() []route {
 	open := func(path string, get func(*request) error) route {
-		return route{path: strings.Split(path, "/"), methods: map[string]func(*request) error{http.MethodGet: get}}
+		return route{path: strings.Split(path, "/"), methods: methods{http.MethodGet: get}}
 	}
-	signed := func(path string, methods map[string]func(*request) error) route {
+	signed := func(path string, m methods) route {
 		full := strings.TrimPrefix(adminapi.Prefix, "/") + path
-		return route{path: strings.Split(full, "/"), signed: true, methods: methods}
+		return route{path: strings.Split(full, "/"), methods: m}
 	}
-	type methods = map[string]func(*request) error
+	ofOwner := func(path string, m methods) route {
+		r := signed(path, m)
+		r.owner = true
+		return r
+	}
+	self := signed("users/"+iam.SelfName, methods{"GET": getSelf})
+	self.everyone = true
 	quotas := methods{"GET": getQuota, "PUT": putQuota, "PATCH": patchQuota, "DELETE": deleteQuota}
 	metrics := promhttp.HandlerFor(h.config.Gatherer, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(h.config.Log.Handler(), slog.LevelWarn),
@@ -104,33 +117,50 @@ func (h *Handler) table() []route {
 		}),
 		signed("usage", methods{"GET": getOverview}),
 		signed("usage/{}", methods{"GET": getUsage}),
+		ofOwner("usage/owners/{}", methods{"GET": getUsage}),
 		signed("quotas", methods{"GET": getQuotas}),
 		signed("quotas/server", quotas),
 		signed("quotas/buckets/{}", quotas),
+		ofOwner("quotas/owners/{}", quotas),
 		signed("buckets", methods{"GET": getBuckets}),
 		signed("buckets/{}", methods{"GET": getBucket, "PUT": putBucket, "DELETE": deleteBucket}),
+		self, // before the users with names
+		signed("users", methods{"GET": getUsers}),
+		signed("users/{}", methods{"GET": getUser, "PUT": putUser, "PATCH": patchUser, "DELETE": deleteUser}),
+		signed("users/{}/policies/{}", methods{"PUT": attachPolicy, "DELETE": detachPolicy}),
+		signed("users/{}/keys", methods{"GET": getKeysOfUser, "POST": createKey}),
+		signed("keys", methods{"GET": getKeys}),
+		signed("keys/{}", methods{"GET": getKey, "PATCH": patchKey, "DELETE": deleteKey}),
+		signed("keys/{}/rotate", methods{"POST": rotateKey}),
+		signed("policies", methods{"GET": getPolicies}),
+		signed("policies/{}", methods{"GET": getPolicy, "PUT": putPolicy, "DELETE": deletePolicy}),
 	}
 }
 
-// match reports whether path is the route's, and what stands for {}.
-func (t *route) match(path []string) (name string, ok bool) {
+// match reports whether path is the route's, and what stands for each {}.
+func (t *route) match(path []string) (names [2]string, ok bool) {
 	if len(path) != len(t.path) {
-		return "", false
+		return names, false
 	}
+	n := 0
 	for i, segment := range t.path {
 		switch {
 		case segment == "{}" && path[i] != "":
-			name = path[i]
+			names[n] = path[i]
+			n++
 		case segment != path[i]:
-			return "", false
+			return names, false
 		}
 	}
-	return name, true
+	return names, true
 }
 
 // allow lists the methods of the route as the Allow header has them.
 func (t *route) allow() string {
-	names := []string{http.MethodHead}
+	var names []string
+	if t.methods[http.MethodGet] != nil {
+		names = append(names, http.MethodHead)
+	}
 	for name := range t.methods {
 		names = append(names, name)
 	}
@@ -144,8 +174,11 @@ type request struct {
 	w       http.ResponseWriter
 	r       *http.Request
 	id      string
-	name    string // the path's variable segment: a bucket's name, or empty
-	body    []byte // of a signed request, held to its hash
+	name    string        // the path's first variable segment: a bucket's name, or another; or empty
+	second  string        // the path's second variable segment, or empty
+	owner   bool          // route.owner
+	body    []byte        // of a signed request, held to its hash
+	who     *iam.Identity // of a signed request
 }
 
 // ServeHTTP implements http.Handler.
@@ -172,32 +205,39 @@ func (rq *request) serve() error {
 	if err != nil {
 		return problem("InvalidURI", http.StatusBadRequest, "The path is not validly encoded.")
 	}
+	t := rq.route(path)
 	if strings.HasPrefix(rq.r.URL.Path, adminapi.Prefix) {
 		// Before anything is said of what exists.
-		if err := rq.authenticate(); err != nil {
+		if err := rq.authenticate(t); err != nil {
 			return err
 		}
 	}
+	if t == nil {
+		return problem("NotFound", http.StatusNotFound, "There is nothing at this path.")
+	}
+	method := rq.r.Method
+	if method == http.MethodHead {
+		method = http.MethodGet // net/http leaves the body out
+	}
+	answer := t.methods[method]
+	if answer == nil {
+		rq.w.Header().Set("Allow", t.allow())
+		return problem("MethodNotAllowed", http.StatusMethodNotAllowed,
+			fmt.Sprintf("%s is not among the methods of this resource: %s.", rq.r.Method, t.allow()))
+	}
+	return answer(rq)
+}
+
+// route finds the resource at a path, and keeps the variable segments; nil where there is none.
+func (rq *request) route(path []string) *route {
 	for i := range rq.handler.routes {
 		t := &rq.handler.routes[i]
-		name, ok := t.match(path)
-		if !ok {
-			continue
+		if names, ok := t.match(path); ok {
+			rq.name, rq.second, rq.owner = names[0], names[1], t.owner
+			return t
 		}
-		method := rq.r.Method
-		if method == http.MethodHead {
-			method = http.MethodGet // net/http leaves the body out
-		}
-		answer := t.methods[method]
-		if answer == nil {
-			rq.w.Header().Set("Allow", t.allow())
-			return problem("MethodNotAllowed", http.StatusMethodNotAllowed,
-				fmt.Sprintf("%s is not among the methods of this resource: %s.", rq.r.Method, t.allow()))
-		}
-		rq.name = name
-		return answer(rq)
 	}
-	return problem("NotFound", http.StatusNotFound, "There is nothing at this path.")
+	return nil
 }
 
 // segments splits a path before it decodes it: an escaped slash is part of a name.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,10 +18,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/admin"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -39,6 +42,7 @@ type fixture struct {
 	url   string
 	http  *http.Client
 	ready bool
+	ahead atomic.Int64 // of the real clock, as the directory sees it
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -50,9 +54,20 @@ func newFixture(t *testing.T) *fixture {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(store)
 	f := &fixture{t: t, store: store, ready: true}
+	keyring, err := encryption.ParseKeyring(encryption.DefaultKeyName + " " + strings.Repeat("A", 43) + "=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory, err := iam.Open(context.Background(), iam.Options{
+		Records: store, Keyring: keyring, RootAccessKey: accessKey, RootSecretKey: secretKey,
+		Now: func() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(admin.New(admin.Config{
-		Store: store, AccessKey: accessKey, Gatherer: registry, Ready: func() bool { return f.ready },
-		Verifier: s3api.NewVerifier(s3api.Config{AccessKey: accessKey, SecretKey: secretKey, Region: region}),
+		Store: store, Directory: directory, Gatherer: registry, Ready: func() bool { return f.ready },
+		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}),
 	}))
 	f.url, f.http = server.URL, server.Client()
 	t.Cleanup(func() {
@@ -79,6 +94,11 @@ func (f *fixture) request(method, path, body string) *http.Request {
 
 // signed returns a signed request for a path of the admin API.
 func (f *fixture) signed(method, path, body string) *http.Request {
+	return f.signedBy(accessKey, secretKey, method, path, body)
+}
+
+// signedBy is signed with a key of another than root.
+func (f *fixture) signedBy(accessKey, secretKey, method, path, body string) *http.Request {
 	r := f.request(method, adminapi.Prefix+path, body)
 	sum := sha256.Sum256([]byte(body))
 	sigv4.Sign(r, accessKey, secretKey, region, hex.EncodeToString(sum[:]), time.Now())
@@ -159,7 +179,7 @@ func TestHealthAndMetrics(t *testing.T) {
 		}
 	}
 	got := f.do(f.request(http.MethodGet, "/_plimsoll/metrics", ""))
-	if !bytes.Contains(got.body, []byte(`plimsoll_usage_bytes{bucket="",scope="server"} 0`)) {
+	if !bytes.Contains(got.body, []byte(`plimsoll_usage_bytes{bucket="",owner="",scope="server"} 0`)) {
 		t.Errorf("metrics: %s", got.body)
 	}
 	f.ready = false
@@ -204,8 +224,7 @@ func TestAuthentication(t *testing.T) {
 		{"body too large", large, 413, "EntityTooLarge"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			g := *f
-			g.t = t
+			g := fixture{t: t, store: f.store, url: f.url, http: f.http}
 			g.refused(test.request, test.status, test.code)
 		})
 	}
@@ -220,8 +239,10 @@ func TestAuthentication(t *testing.T) {
 func TestPathsAndMethods(t *testing.T) {
 	f := newFixture(t)
 	for _, path := range []string{
-		"", "usage/", "usage/a/b", "quotas/", "quotas/buckets", "quotas/buckets/", "quotas/other", "buckets/",
-		"buckets/a/b", "/usage", "../v1/usage", "Usage",
+		"", "usage/", "usage/a/b", "quotas/", "quotas/buckets", "quotas/buckets/", "quotas/other", "quotas/owners",
+		"quotas/owners/", "usage/owners/", "usage/owners/a/b", "buckets/",
+		"buckets/a/b", "/usage", "../v1/usage", "Usage", "users/", "users/a/b", "users/a/policies", "users/a/policies/",
+		"users/a/policies/b/c", "keys/", "keys/a/rotate/", "policies/", "policies/a/b",
 	} {
 		f.refused(f.signed(http.MethodGet, path, ""), http.StatusNotFound, "NotFound")
 	}
@@ -233,11 +254,15 @@ func TestPathsAndMethods(t *testing.T) {
 	for path, methods := range map[string]string{
 		"usage": "GET, HEAD", "usage/photos": "GET, HEAD", "quotas": "GET, HEAD", "buckets": "GET, HEAD",
 		"quotas/server": "DELETE, GET, HEAD, PATCH, PUT", "quotas/buckets/photos": "DELETE, GET, HEAD, PATCH, PUT",
+		"quotas/owners/a": "DELETE, GET, HEAD, PATCH, PUT", "usage/owners/a": "GET, HEAD",
 		"buckets/photos": "DELETE, GET, HEAD, PUT",
+		"users":          "GET, HEAD", "users/me": "GET, HEAD", "users/a": "DELETE, GET, HEAD, PATCH, PUT",
+		"users/a/policies/b": "DELETE, PUT", "users/a/keys": "GET, HEAD, POST", "keys": "GET, HEAD",
+		"keys/a": "DELETE, GET, HEAD, PATCH", "keys/a/rotate": "POST",
+		"policies": "GET, HEAD", "policies/a": "DELETE, GET, HEAD, PUT",
 	} {
-		r := f.signed(http.MethodPost, path, "")
-		f.refused(r, http.StatusMethodNotAllowed, "MethodNotAllowed")
-		if got := f.do(f.signed(http.MethodPost, path, "")).header.Get("Allow"); got != methods {
+		f.refused(f.signed(http.MethodOptions, path, ""), http.StatusMethodNotAllowed, "MethodNotAllowed")
+		if got := f.do(f.signed(http.MethodOptions, path, "")).header.Get("Allow"); got != methods {
 			t.Errorf("%s allows %q, want %q", path, got, methods)
 		}
 	}

@@ -9,15 +9,17 @@ import (
 	"net/http"
 
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/iam"
+	"github.com/plimsoll/plimsoll/s3api/policy"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
 // authenticate verifies who sent the request and that its body is the one that was signed. The signature is looked at
-// before a byte of the body is read.
+// before a byte of the body is read. Who may not send the request to t, which is nil where there is nothing, is refused.
 //
 // Presigned URLs and unsigned bodies are not taken: a link that changes limits is too easily passed on, and an
 // unsigned body could be replaced where there is no TLS.
-func (rq *request) authenticate() error {
+func (rq *request) authenticate(t *route) error {
 	identity, err := rq.handler.config.Verifier.Verify(rq.r)
 	var refused *sigv4.Error
 	switch {
@@ -31,7 +33,9 @@ func (rq *request) authenticate() error {
 	case identity.Presigned:
 		return problem("AccessDenied", http.StatusForbidden,
 			"The admin API takes no presigned URLs: sign the request in its Authorization header.")
-	case identity.AccessKey != rq.handler.config.AccessKey:
+	}
+	credential, ok := rq.handler.config.Directory.Lookup(identity.AccessKey)
+	if rq.who = credential.Identity; !ok || !rq.maySend(t) {
 		return problem("AccessDenied", http.StatusForbidden, "This access key may not use the admin API.")
 	}
 	want, err := hex.DecodeString(identity.Payload)
@@ -40,6 +44,27 @@ func (rq *request) authenticate() error {
 			"The admin API wants the SHA-256 of the body in x-amz-content-sha256.")
 	}
 	return rq.readBody(want)
+}
+
+// adminAction is what an identity policy has to allow.
+const adminAction = "admin:Administer"
+
+// maySend reports whether who asks may send the request: an administrator may send all, and everyone may read what is
+// told of themselves.
+func (rq *request) maySend(t *route) bool {
+	if t != nil {
+		reads := rq.r.Method == http.MethodGet || rq.r.Method == http.MethodHead
+		if t.everyone || (t.owner && reads && rq.name == rq.who.Name) {
+			return true
+		}
+	}
+	return rq.administrator()
+}
+
+// administrator reports whether who asks may use all of the admin API.
+func (rq *request) administrator() bool {
+	asked := policy.Request{Principal: rq.who.Principal, Action: adminAction, Owner: iam.AccountID}
+	return rq.who.Root || policy.Evaluate(&asked, nil, rq.who.Policies...).Allowed
 }
 
 // readBody reads the body and holds it to its hash.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
@@ -48,8 +49,8 @@ func putBucket(rq *request) error {
 		}
 		limit = body.over(limit)
 	}
-	config := rq.handler.config
-	if err := config.Store.CreateBucket(rq.r.Context(), meta.BucketName(rq.name), config.AccessKey, limit); err != nil {
+	bucket := backend.CreateBucketInput{Name: meta.BucketName(rq.name), Owner: rq.who.Name, Limit: limit}
+	if err := rq.handler.config.Store.CreateBucket(rq.r.Context(), bucket); err != nil {
 		return err
 	}
 	return rq.answerAccount(http.StatusCreated)
@@ -65,11 +66,14 @@ func deleteBucket(rq *request) error {
 
 func getOverview(rq *request) error {
 	store := rq.handler.config.Store
-	answer := adminapi.Overview{Buckets: []adminapi.Account{}}
+	answer := adminapi.Overview{Owners: []adminapi.Account{}, Buckets: []adminapi.Account{}}
 	for _, a := range store.Accounts() {
-		if a.Scope == quota.ServerScope {
+		switch a.Scope.Kind {
+		case quota.Server:
 			answer.Server = document(a)
-		} else {
+		case quota.Owner:
+			answer.Owners = append(answer.Owners, document(a))
+		case quota.Bucket:
 			answer.Buckets = append(answer.Buckets, document(a))
 		}
 	}

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/iam"
+	"github.com/plimsoll/plimsoll/s3api/policy"
 )
 
 // problem returns a refusal. The title is that of the status.
@@ -18,15 +21,19 @@ func problem(code string, status int, detail string) *adminapi.Problem {
 	}
 }
 
-// toProblem is where the store's errors become HTTP.
+// toProblem is where the errors of the store and of the directory become HTTP.
 func (rq *request) toProblem(err error) *adminapi.Problem {
 	var (
 		p    *adminapi.Problem
 		full *backend.InsufficientStorageError
 	)
-	switch {
-	case errors.As(err, &p):
+	if errors.As(err, &p) {
 		return p
+	}
+	if p = rq.directoryProblem(err); p != nil {
+		return p
+	}
+	switch {
 	case errors.Is(err, meta.ErrNoSuchBucket):
 		return problem("NoSuchBucket", http.StatusNotFound, "There is no bucket "+strconv.Quote(rq.name)+".")
 	case errors.Is(err, meta.ErrBucketExists):
@@ -42,6 +49,47 @@ func (rq *request) toProblem(err error) *adminapi.Problem {
 		return problem("InternalError", http.StatusInternalServerError,
 			"The server failed; its log says more under the request's id.")
 	}
+}
+
+// directoryProblem returns the problem of an error of the directory, or nil.
+func (rq *request) directoryProblem(err error) *adminapi.Problem {
+	var (
+		invalid   *iam.InvalidError
+		malformed *policy.Error
+		name      = strconv.Quote(rq.name)
+	)
+	switch {
+	case errors.As(err, &invalid):
+		return problem("InvalidArgument", http.StatusBadRequest, sentence(err))
+	case errors.As(err, &malformed):
+		return problem("MalformedPolicy", http.StatusBadRequest, sentence(malformed))
+	case errors.Is(err, iam.ErrNoSuchUser):
+		return problem("NoSuchUser", http.StatusNotFound, "There is no user "+name+".")
+	case errors.Is(err, iam.ErrUserExists):
+		return problem("UserExists", http.StatusConflict, "User "+name+" exists already.")
+	case errors.Is(err, iam.ErrNoSuchKey):
+		return problem("NoSuchKey", http.StatusNotFound, "There is no access key "+name+".")
+	case errors.Is(err, iam.ErrKeyExists):
+		return problem("KeyExists", http.StatusConflict, "The access key exists already.")
+	case errors.Is(err, iam.ErrNoSuchPolicy):
+		return problem("NoSuchPolicy", http.StatusNotFound, sentence(err))
+	case errors.Is(err, iam.ErrNotAttached):
+		return problem("PolicyNotAttached", http.StatusNotFound, sentence(err))
+	case errors.Is(err, iam.ErrPolicyInUse):
+		return problem("PolicyInUse", http.StatusConflict, sentence(err))
+	case errors.Is(err, iam.ErrReserved):
+		return problem("ReservedName", http.StatusConflict, sentence(err))
+	case errors.Is(err, iam.ErrNoKeyring):
+		return problem("NoKeyring", http.StatusNotImplemented, "The server has no keyring, and keeps no secrets without one.")
+	default:
+		return nil
+	}
+}
+
+// sentence returns an error's text as a sentence, without the name of the package that some begin with.
+func sentence(err error) string {
+	text := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "policy: "), ".")
+	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // fail answers with an error.

@@ -1,25 +1,26 @@
 package admin
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 )
 
 func getQuotas(rq *request) error {
-	answer := adminapi.Quotas{Buckets: []adminapi.Account{}}
+	answer := adminapi.Quotas{Owners: []adminapi.Account{}, Buckets: []adminapi.Account{}}
 	for _, a := range rq.handler.config.Store.Accounts() {
 		switch {
-		case a.Scope == quota.ServerScope:
+		case a.Scope.Kind == quota.Server:
 			answer.Server = document(a)
-		case !a.Limit.Unlimited():
+		case a.Limit.Unlimited():
+		case a.Scope.Kind == quota.Owner:
+			answer.Owners = append(answer.Owners, document(a))
+		default:
 			answer.Buckets = append(answer.Buckets, document(a))
 		}
 	}
@@ -57,7 +58,7 @@ func patchQuota(rq *request) error {
 func deleteQuota(rq *request) error {
 	rq.handler.limitMu.Lock()
 	defer rq.handler.limitMu.Unlock()
-	if err := rq.handler.config.Store.SetLimit(rq.r.Context(), rq.scope(), quota.Limit{}); err != nil {
+	if err := rq.storeLimit(quota.Limit{}); err != nil {
 		return err
 	}
 	rq.w.WriteHeader(http.StatusNoContent)
@@ -65,26 +66,48 @@ func deleteQuota(rq *request) error {
 }
 
 func (rq *request) setLimit(limit quota.Limit) error {
-	if err := rq.handler.config.Store.SetLimit(rq.r.Context(), rq.scope(), limit); err != nil {
+	if err := rq.storeLimit(limit); err != nil {
 		return err
 	}
 	return rq.answerAccount(http.StatusOK)
 }
 
-// scope is what the path names: a bucket, or the server.
-func (rq *request) scope() quota.Scope {
-	if rq.name == "" {
-		return quota.ServerScope
+// storeLimit sets the limit of what is there: the store itself would take that of a user who does not exist.
+func (rq *request) storeLimit(limit quota.Limit) error {
+	account, err := rq.account()
+	if err != nil {
+		return err
 	}
-	return quota.BucketScope(rq.name)
+	return rq.handler.config.Store.SetLimit(rq.r.Context(), account.Scope, limit)
 }
 
-func (rq *request) account() (quota.Account, error) {
-	account, ok := rq.handler.config.Store.Account(rq.scope())
-	if !ok {
-		return quota.Account{}, meta.ErrNoSuchBucket
+// scope is what the path names: a bucket, an owner, or the server.
+func (rq *request) scope() quota.Scope {
+	switch {
+	case rq.name == "":
+		return quota.ServerScope
+	case rq.owner:
+		return quota.OwnerScope(rq.name)
+	default:
+		return quota.BucketScope(rq.name)
 	}
-	return account, nil
+}
+
+// account returns the account that the path names. A user has an empty one before the first bucket or limit.
+func (rq *request) account() (quota.Account, error) {
+	scope := rq.scope()
+	account, ok := rq.handler.config.Store.Account(scope)
+	switch {
+	case ok:
+		return account, nil
+	case scope.Kind != quota.Owner:
+		return quota.Account{}, meta.ErrNoSuchBucket
+	case scope.Name != iam.RootName:
+		if _, err := rq.handler.config.Directory.User(scope.Name); err != nil {
+			return quota.Account{}, err
+		}
+	}
+	return quota.Account{Scope: scope}, nil
 }
 
 func (rq *request) answerAccount(status int) error {
@@ -98,7 +121,7 @@ func (rq *request) answerAccount(status int) error {
 // document is an account as the API shows it.
 func document(a quota.Account) adminapi.Account {
 	d := adminapi.Account{
-		Scope: adminapi.ScopeBucket, Name: a.Scope.Name,
+		Scope: string(a.Scope.Kind), Name: a.Scope.Name,
 		MaxBytes: a.Limit.MaxBytes, MaxObjects: a.Limit.MaxObjects,
 		UsedBytes: a.Usage.Bytes, Objects: a.Usage.Objects,
 		PartBytes: a.Usage.PartBytes, Uploads: a.Usage.Uploads,
@@ -107,7 +130,6 @@ func document(a quota.Account) adminapi.Account {
 	}
 	taken := a.Usage.Bytes + a.Reserved.Bytes
 	if a.Scope.Kind == quota.Server {
-		d.Scope = adminapi.ScopeServer
 		taken += a.Usage.PartBytes + a.Reserved.PartBytes
 	}
 	if a.Limit.MaxBytes > 0 {
@@ -156,23 +178,7 @@ func (b limitBody) over(limit quota.Limit) quota.Limit {
 	return limit
 }
 
-// limit reads the body. A misspelt figure would otherwise be a limit that is not there: unknown fields are refused.
+// limit reads the body.
 func (rq *request) limit() (limitBody, error) {
-	var b limitBody
-	decoder := json.NewDecoder(bytes.NewReader(rq.body))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&b)
-	if err == nil {
-		if _, more := decoder.Token(); !errors.Is(more, io.EOF) {
-			err = errors.New("more than one value")
-		}
-	}
-	if errors.Is(err, io.EOF) {
-		err = errors.New("it is empty")
-	}
-	if err != nil {
-		return limitBody{}, problem("InvalidArgument", http.StatusBadRequest,
-			fmt.Sprintf("The body is not an object of max_bytes and max_objects: %v.", err))
-	}
-	return b, nil
+	return decode[limitBody](rq, "max_bytes and max_objects")
 }

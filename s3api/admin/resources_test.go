@@ -23,6 +23,7 @@ func TestQuotas(t *testing.T) {
 	}{
 		{"quotas/server", quota.ServerScope},
 		{"quotas/buckets/photos", quota.BucketScope("photos")},
+		{"quotas/owners/root", quota.OwnerScope("root")},
 	} {
 		for _, step := range []struct {
 			name, method, body string

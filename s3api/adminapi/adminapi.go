@@ -2,20 +2,48 @@
 // adminclient reads. It holds data only.
 //
 // All of it lies under Prefix, and every request is signed with SigV4 (service "s3", in the Authorization header, with
-// the SHA-256 of the body in x-amz-content-sha256) by the server's access key:
+// the SHA-256 of the body in x-amz-content-sha256) by an access key of root or of a user whom a policy allows
+// admin:Administer. Others may read what is told of themselves: users/me, and usage and quota of the owner they are.
 //
-//	GET    usage                   Overview: the server, every bucket, the disk
+//	GET    usage                   Overview: the server, every owner, every bucket, the disk
 //	GET    usage/{bucket}          Account
-//	GET    quotas                  Quotas: the server, and the buckets that have a limit
+//	GET    usage/owners/{user}     Account of all buckets that the user owns
+//	GET    quotas                  Quotas: the server, and the owners and buckets that have a limit
 //	GET    quotas/server           Account
 //	PUT    quotas/server           Limit -> Account; a figure that is left out is removed
 //	PATCH  quotas/server           Limit -> Account; a figure that is left out stays, null removes it
 //	DELETE quotas/server           204; removes both figures
 //	…      quotas/buckets/{name}   the same four for a bucket
+//	…      quotas/owners/{user}    the same four for all buckets that a user owns, now or later
 //	GET    buckets                 Buckets
 //	GET    buckets/{name}          Bucket
 //	PUT    buckets/{name}          Limit or nothing -> 201 Account; 409 where the bucket exists
 //	DELETE buckets/{name}          204; 409 where the bucket holds objects
+//
+//	GET    users                   Users: all but root
+//	GET    users/me                Self: who asks
+//	GET    users/{name}            User
+//	PUT    users/{name}            UserSettings or nothing -> 201 User, enabled and without policies where that is left
+//	                               out; 409 where the user exists; with If-Match it replaces the settings -> 200
+//	PATCH  users/{name}            UserSettings -> User; what is left out stays
+//	DELETE users/{name}            204, with all keys; 409 where the user owns buckets: the problem names them
+//	PUT    users/{name}/policies/{policy}   User; attaches the policy
+//	DELETE users/{name}/policies/{policy}   User; detaches it
+//	GET    users/{name}/keys       Keys
+//	POST   users/{name}/keys       NewKey or nothing -> 201 CreatedKey, which has the secret
+//	GET    keys                    Keys: those of all users but root
+//	GET    keys/{access key}       Key
+//	PATCH  keys/{access key}       KeySettings -> Key
+//	DELETE keys/{access key}       204
+//	POST   keys/{access key}/rotate   Rotation or nothing -> 201 CreatedKey, which takes the place of the old one
+//	GET    policies                Policies: the stored and the canned
+//	GET    policies/{name}         the IAM document, as it was stored
+//	PUT    policies/{name}         IAM document -> 201 Policy, or 200 where it replaces one
+//	DELETE policies/{name}         204; 409 where the policy is attached
+//
+// A user and a policy have an ETag, the hash of their JSON: GET tells it, and so does what changes one. PUT, PATCH and
+// DELETE with If-Match are refused with 412 where it is another by then, so that two administrators do not overwrite
+// each other. PUT of a policy with If-None-Match: * is refused with 412 where there is one already.
 //
 // Errors are Problem documents. Sizes are bytes. A limit of 0 means no limit.
 package adminapi
@@ -40,14 +68,15 @@ type Limit struct {
 // The scopes of an Account.
 const (
 	ScopeServer = "server"
+	ScopeOwner  = "owner"
 	ScopeBucket = "bucket"
 )
 
 // Account is what a scope may hold, and what it holds.
 type Account struct {
-	// Scope is ScopeServer or ScopeBucket.
+	// Scope is ScopeServer, ScopeOwner or ScopeBucket.
 	Scope string `json:"scope"`
-	// Name is the bucket's; empty for the server.
+	// Name is the bucket's or the user's; empty for the server.
 	Name string `json:"name,omitempty"`
 	// MaxBytes and MaxObjects are the limit, 0 where there is none.
 	MaxBytes   int64 `json:"max_bytes"`
@@ -56,7 +85,7 @@ type Account struct {
 	UsedBytes int64 `json:"used_bytes"`
 	Objects   int64 `json:"objects"`
 	// PartBytes is what the parts of unfinished multipart uploads hold, Uploads how many uploads are unfinished. The
-	// server's limit counts them in full; a bucket's keeps them within MaxBytes beside what is stored.
+	// server's limit counts them in full; a bucket's or owner's keeps them within MaxBytes beside what is stored.
 	PartBytes int64 `json:"part_bytes"`
 	Uploads   int64 `json:"uploads"`
 	// ReservedBytes is what is held for bodies that are arriving.
@@ -70,6 +99,7 @@ type Account struct {
 // Overview is what is stored in all.
 type Overview struct {
 	Server  Account   `json:"server"`
+	Owners  []Account `json:"owners"`
 	Buckets []Account `json:"buckets"`
 	// DiskFreeBytes is what the disk has left above the reserve, DiskSizeBytes its size.
 	DiskFreeBytes int64 `json:"disk_free_bytes"`
@@ -79,6 +109,7 @@ type Overview struct {
 // Quotas are the limits that are set.
 type Quotas struct {
 	Server  Account   `json:"server"`
+	Owners  []Account `json:"owners"`
 	Buckets []Account `json:"buckets"`
 }
 
@@ -110,6 +141,8 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Instance is the request's id, as in x-amz-request-id.
 	Instance string `json:"instance,omitempty"`
+	// Buckets are those that are in the way of UserOwnsBuckets.
+	Buckets []string `json:"buckets,omitempty"`
 }
 
 // Code returns the part of Type that tells problems apart, such as NoSuchBucket.

@@ -2,7 +2,8 @@
 //
 // A Client may be used concurrently. Its methods return *Problem where the server refused; any other error means that
 // the server was not reached, or that what answered is not a Plimsoll server. Nothing is retried: every call is safe to
-// send again but CreateBucket and DeleteBucket, whose second answer would differ.
+// send again but CreateKey and RotateKey, which would make another key, and those that make or remove something by
+// name, whose second answer would differ.
 package adminclient
 
 import (
@@ -68,12 +69,21 @@ func (c *Client) Usage(ctx context.Context, bucket string) (adminapi.Account, er
 	return get[adminapi.Account](ctx, c, "usage/"+url.PathEscape(bucket))
 }
 
+// OwnerUsage returns what all buckets of a user hold and may hold. Everyone may ask for themselves.
+func (c *Client) OwnerUsage(ctx context.Context, user string) (adminapi.Account, error) {
+	path, err := named("usage", "owners", user)
+	if err != nil {
+		return adminapi.Account{}, err
+	}
+	return get[adminapi.Account](ctx, c, path)
+}
+
 // Quotas returns the limits that are set.
 func (c *Client) Quotas(ctx context.Context) (adminapi.Quotas, error) {
 	return get[adminapi.Quotas](ctx, c, "quotas")
 }
 
-// Quota returns the limit of a bucket or of the server, and what it holds.
+// Quota returns the limit of a bucket, of an owner or of the server, and what it holds.
 func (c *Client) Quota(ctx context.Context, scope quota.Scope) (adminapi.Account, error) {
 	path, err := quotaPath(scope)
 	if err != nil {
@@ -148,6 +158,8 @@ func quotaPath(scope quota.Scope) (string, error) {
 		return "quotas/buckets/" + url.PathEscape(scope.Name), nil
 	case scope.Kind == quota.Bucket:
 		return "", errNoName
+	case scope.Kind == quota.Owner:
+		return named("quotas", "owners", scope.Name)
 	default:
 		return "", fmt.Errorf("%s has no limit that could be set", scope)
 	}
@@ -160,32 +172,65 @@ func get[T any](ctx context.Context, c *Client, path string) (answer T, err erro
 
 // do sends a request with body as JSON, if it is not nil, and reads the answer into answer, if that is not nil.
 func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
-	var raw []byte
-	if body != nil {
+	_, err := c.send(ctx, request{method: method, path: path, body: body, answer: answer})
+	return err
+}
+
+// request is one request.
+type request struct {
+	method, path string
+	// body is sent as JSON, if it is not nil; raw as it is, if that is not nil.
+	body any
+	raw  []byte
+	// ifMatch is the ETag that must be there; empty for any, NoPolicy for none.
+	ifMatch string
+	// answer is what the answer is read into, if it is not nil.
+	answer any
+}
+
+// build returns the request, signed.
+func (c *Client) build(ctx context.Context, rq request) (*http.Request, error) {
+	if rq.body != nil {
 		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			return err
+		if rq.raw, err = json.Marshal(rq.body); err != nil {
+			return nil, err
 		}
 	}
-	request, err := http.NewRequestWithContext(ctx, method, c.endpoint+adminapi.Prefix+path, bytes.NewReader(raw))
+	request, err := http.NewRequestWithContext(ctx, rq.method, c.endpoint+adminapi.Prefix+rq.path, bytes.NewReader(rq.raw))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if body != nil {
+	if rq.raw != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	sum := sha256.Sum256(raw)
+	switch rq.ifMatch {
+	case "":
+	case NoPolicy:
+		request.Header.Set("If-None-Match", "*")
+	default:
+		request.Header.Set("If-Match", rq.ifMatch)
+	}
+	sum := sha256.Sum256(rq.raw)
 	sigv4.Sign(request, c.accessKey, c.secretKey, c.region, hex.EncodeToString(sum[:]), time.Now())
+	return request, nil
+}
+
+// send sends a request, reads the answer, and returns its ETag.
+func (c *Client) send(ctx context.Context, rq request) (etag string, err error) {
+	request, err := c.build(ctx, rq)
+	if err != nil {
+		return "", err
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer response.Body.Close() //nolint:errcheck // nothing was written to it
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswerBytes))
 	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", c.endpoint, err)
+		return "", fmt.Errorf("read the answer of %s: %w", c.endpoint, err)
 	}
-	return c.read(response, content, answer)
+	return response.Header.Get("ETag"), c.read(response, content, rq.answer)
 }
 
 // read turns an answer into what was asked for, or a *Problem.

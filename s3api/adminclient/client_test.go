@@ -1,6 +1,7 @@
 package adminclient_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -12,11 +13,13 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/admin"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,15 +30,25 @@ const (
 	region    = "eu-central-1"
 )
 
-func newClient(t *testing.T) *adminclient.Client {
+func newServer(t *testing.T) *httptest.Server {
 	t.Helper()
 	store, err := backend.Open(backend.Options{Dir: t.TempDir(), NoSync: true})
 	if err != nil {
 		t.Fatal(err)
 	}
+	keyring, err := encryption.ParseKeyring(encryption.DefaultKeyName + " " + strings.Repeat("A", 43) + "=")
+	if err != nil {
+		t.Fatal(err)
+	}
+	directory, err := iam.Open(context.Background(), iam.Options{
+		Records: store, Keyring: keyring, RootAccessKey: accessKey, RootSecretKey: secretKey,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(admin.New(admin.Config{
-		Store: store, AccessKey: accessKey, Gatherer: prometheus.NewRegistry(),
-		Verifier: s3api.NewVerifier(s3api.Config{AccessKey: accessKey, SecretKey: secretKey, Region: region}),
+		Store: store, Directory: directory, Gatherer: prometheus.NewRegistry(),
+		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}),
 	}))
 	t.Cleanup(func() {
 		server.Close()
@@ -43,6 +56,16 @@ func newClient(t *testing.T) *adminclient.Client {
 			t.Error(err)
 		}
 	})
+	return server
+}
+
+func newClient(t *testing.T) *adminclient.Client {
+	t.Helper()
+	return clientOf(t, newServer(t), accessKey, secretKey)
+}
+
+func clientOf(t *testing.T, server *httptest.Server, accessKey, secretKey string) *adminclient.Client {
+	t.Helper()
 	client, err := adminclient.New(server.URL+"/", accessKey, secretKey, region, server.Client())
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +97,7 @@ func TestClient(t *testing.T) {
 	}
 
 	photos := quota.BucketScope("photos")
-	for _, scope := range []quota.Scope{photos, quota.ServerScope} {
+	for _, scope := range []quota.Scope{photos, quota.OwnerScope(accessKey), quota.ServerScope} {
 		if _, err := c.ReplaceQuota(ctx, scope, adminapi.Limit{MaxBytes: new(int64(5))}); err != nil {
 			t.Fatal(err)
 		}
@@ -89,11 +112,21 @@ func TestClient(t *testing.T) {
 			t.Errorf("get %v: %+v, %v", scope, got, err)
 		}
 	}
-	if all, err := c.Quotas(ctx); err != nil || all.Server.MaxObjects != 8 || len(all.Buckets) != 1 {
+	if all, err := c.Quotas(ctx); err != nil || all.Server.MaxObjects != 8 || len(all.Buckets) != 1 ||
+		len(all.Owners) != 1 || all.Owners[0].MaxObjects != 8 {
 		t.Errorf("quotas: %+v, %v", all, err)
 	}
 	if err := c.ClearQuota(ctx, photos); err != nil {
 		t.Error(err)
+	}
+	if got, err := c.OwnerUsage(ctx, accessKey); err != nil || got.Name != accessKey || got.MaxObjects != 8 {
+		t.Errorf("usage of an owner: %+v, %v", got, err)
+	}
+	if _, err := c.OwnerUsage(ctx, ""); err == nil {
+		t.Error("the usage of an owner without a name")
+	}
+	if _, err := c.Quota(ctx, quota.OwnerScope("no/body")); !isProblem(err, "NoSuchUser") {
+		t.Errorf("quota of nobody: %v", err)
 	}
 	if got, err := c.Usage(ctx, "photos"); err != nil || got.MaxObjects != 0 {
 		t.Errorf("usage: %+v, %v", got, err)

@@ -30,13 +30,12 @@
 // Errors wrap one of the sentinels below, or are those of the body. S3 answers them with:
 //
 //	ErrMalformed      400 IncompleteBody (broken framing is the same to S3 as a body cut short)
-//	ErrIncomplete     400 IncompleteBody
+//	ErrTruncated      400 IncompleteBody
+//	ErrIncomplete     400 IncompleteBody, with another message
 //	ErrTooLong        400 IncompleteBody
 //	ErrSignature      403 SignatureDoesNotMatch
 //	ErrTrailer        400 MalformedTrailerError
-//	ErrChunkTooSmall  403 InvalidChunkSizeError
-//
-// S3 also refuses small chunks in the unsigned variants, where nothing depends on it; this package takes them.
+//	ErrChunkTooSmall  400 InvalidChunkSizeError
 //
 // A Reader is for one goroutine.
 //
@@ -58,18 +57,29 @@ var (
 	ErrMalformed = errors.New("malformed aws-chunked body")
 	// ErrIncomplete is for a body that ends too early, or whose chunks add up to less than the decoded length.
 	ErrIncomplete = errors.New("incomplete aws-chunked body")
+	// ErrTruncated is the ErrIncomplete of a body that ends before its last chunk and its trailers do.
+	ErrTruncated = fmt.Errorf("truncated: %w", ErrIncomplete)
 	// ErrTooLong is for chunks that add up to more than the decoded length.
 	ErrTooLong = errors.New("aws-chunked body is longer than declared")
 	// ErrSignature is for a wrong signature of a chunk or of the trailers.
 	ErrSignature = errors.New("aws-chunked signature does not match")
 	// ErrTrailer is for trailers that are malformed, not announced, repeated, missing, or too many.
 	ErrTrailer = errors.New("malformed trailer")
-	// ErrChunkTooSmall is for a signed chunk of less than MinChunkBytes that is not the last with data.
+	// ErrChunkTooSmall is for a chunk of less than MinChunkBytes that is not the last with data.
 	ErrChunkTooSmall = errors.New("only the last chunk may have less than 8192 bytes")
 )
 
+// ChunkSizeError is the ErrChunkTooSmall of a body. S3 counts chunks from 1, and notices with the next one.
+type ChunkSizeError struct{ Chunk, Size int64 }
+
+func (e *ChunkSizeError) Error() string {
+	return fmt.Sprintf("aws-chunked: chunk %d comes after one of %d bytes: %v", e.Chunk, e.Size, ErrChunkTooSmall)
+}
+
+func (e *ChunkSizeError) Unwrap() error { return ErrChunkTooSmall }
+
 const (
-	// MinChunkBytes is the least size of a signed chunk, except for the last one with data.
+	// MinChunkBytes is the least size of a chunk, except for the last one with data.
 	MinChunkBytes = 8192
 
 	// maxHeaderBytes bounds a chunk's header line; the longest good one has 99.
@@ -215,9 +225,8 @@ func (r *Reader) nextChunk() (last bool, err error) {
 	if size == 0 {
 		return true, r.verifyChunk()
 	}
-	if r.signer != nil && r.chunk > 1 && previous < MinChunkBytes {
-		r.chunk--
-		return false, r.fail(ErrChunkTooSmall, fmt.Sprintf("it has %d bytes", previous))
+	if r.chunk > 1 && previous < MinChunkBytes {
+		return false, &ChunkSizeError{Chunk: r.chunk, Size: previous}
 	}
 	if size > maxInt64-r.declared || r.cfg.DecodedLength >= 0 && size > r.cfg.DecodedLength-r.declared {
 		return false, r.fail(ErrTooLong, fmt.Sprintf("it has %d bytes after %d of %d",
@@ -276,10 +285,10 @@ func (r *Reader) fail(reason error, detail string) error {
 	return fmt.Errorf("aws-chunked: chunk %d: %s: %w", r.chunk, detail, reason)
 }
 
-// bodyError makes the error for a failed read of the body: ErrIncomplete if that has ended.
+// bodyError makes the error for a failed read of the body: ErrTruncated if that has ended.
 func (r *Reader) bodyError(err error, where string) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return r.fail(ErrIncomplete, "the body ends within "+where)
+		return r.fail(ErrTruncated, "the body ends within "+where)
 	}
 	return fmt.Errorf("aws-chunked: chunk %d: read %s: %w", r.chunk, where, err)
 }

@@ -56,7 +56,7 @@ func (r *Reader) readTrailerLines(trailers map[string]string) (signature string,
 		case errors.Is(err, bufio.ErrBufferFull):
 			return "", r.fail(r.behind(), "a line behind it is too long")
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return "", r.fail(ErrIncomplete, "the body ends within a line behind it")
+			return "", r.fail(ErrTruncated, "the body ends within a line behind it")
 		case err != nil:
 			return "", r.bodyError(err, "what is behind it")
 		}

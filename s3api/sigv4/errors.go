@@ -34,7 +34,7 @@ func (e *Error) Error() string {
 const (
 	msgOneMechanism = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query " +
 		"string parameter or the Authorization header should be specified"
-	msgOneSpace        = "Authorization header is invalid -- one and only one ' ' (space) required"
+	msgOneSpace        = "Authorization header is invalid -- one and only one ' ' (space) required."
 	msgUnsupportedType = "Unsupported Authorization Type"
 	msgComponents      = "the authorization header requires three components: Credential, SignedHeaders, and Signature."
 	msgBadPayload      = "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, " +
@@ -49,9 +49,13 @@ const (
 	msgExpiresNegative = "X-Amz-Expires must be non-negative"
 	msgExpiresWeek     = "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must " +
 		"be less than 604800 seconds"
-	msgNotYetValid = "Request is not yet valid"
-	msgExpired     = "Request has expired"
-	msgNoDate      = "AWS authentication requires a valid Date or x-amz-date header"
+	msgNotYetValid     = "Request is not yet valid"
+	msgExpired         = "Request has expired."
+	msgPolicyAlgorithm = `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`
+	msgPolicyDate      = "X-Amz-Date must be formated via ISO8601 Long format"
+	msgMismatch        = "The request signature we calculated does not match the signature you provided. " +
+		"Check your key and signing method."
+	msgNoDate = "AWS authentication requires a valid Date or x-amz-date header."
 )
 
 func errInvalidArgument(message, name, value string) *Error {
@@ -118,6 +122,15 @@ func errSkewed(requestTime string, now time.Time) *Error {
 	}
 }
 
+// errToken is the answer to a session token: there are no temporary credentials that it could belong to.
+func errToken() *Error {
+	return &Error{
+		Code:    "InvalidToken",
+		Message: "The provided token is malformed or otherwise invalid.",
+		Status:  http.StatusBadRequest,
+	}
+}
+
 func errUnknownKey(accessKey string) *Error {
 	return &Error{
 		Code:    "InvalidAccessKeyId",
@@ -130,10 +143,9 @@ func errUnknownKey(accessKey string) *Error {
 // errMismatch shows what we signed, as S3 does: it is all made of what the client sent.
 func errMismatch(c *claim, s *scratch) *Error {
 	return &Error{
-		Code: "SignatureDoesNotMatch",
-		Message: "The request signature we calculated does not match the signature you provided. " +
-			"Check your key and signing method.",
-		Status: http.StatusForbidden,
+		Code:    "SignatureDoesNotMatch",
+		Message: msgMismatch,
+		Status:  http.StatusForbidden,
 		Extra: []Element{
 			{"AWSAccessKeyId", c.accessKey},
 			{"StringToSign", string(s.toSign)},

@@ -22,7 +22,7 @@ func (v *Verifier) parseHeader(r *http.Request, authorization string, now time.T
 	case strings.EqualFold(scheme, "AWS"):
 		return claim{}, errV2()
 	default:
-		return claim{}, errInvalidArgument(msgUnsupportedType, "Authorization", authorization)
+		return claim{}, errInvalidArgument(msgUnsupportedType, "Authorization", scheme)
 	}
 
 	payload, ok := singleHeader(r, "X-Amz-Content-Sha256")
@@ -44,9 +44,9 @@ func (v *Verifier) parseHeader(r *http.Request, authorization string, now time.T
 		c.timestamp = t.Format(timeFormat)
 	}
 
-	credential, ok := c.parseComponents(rest)
-	if !ok {
-		return claim{}, errHeaderMalformed(msgComponents)
+	credential, wrong := c.parseComponents(rest)
+	if wrong != "" {
+		return claim{}, errHeaderMalformed(wrong)
 	}
 	if detail, extra := v.parseCredential(&c, credential); detail != "" {
 		return claim{}, errHeaderMalformed(detail, extra...)
@@ -81,11 +81,42 @@ func headerTime(r *http.Request, now time.Time) (time.Time, error) {
 
 // parseTime reads X-Amz-Date's form. Its years have four digits, so that every time.Time here can be formatted again.
 func parseTime(s string) (time.Time, bool) {
-	if len(s) != len(timeFormat) { // time.Parse takes fractions of seconds
+	if len(s) != len(timeFormat) || s[dateDigits] != 'T' || s[len(s)-1] != 'Z' {
 		return time.Time{}, false
 	}
-	t, err := time.Parse(timeFormat, s)
-	return t, err == nil
+	day, ok := parseDate(s[:dateDigits])
+	clock := s[dateDigits+1:]
+	hour, minute, second := decimal(clock[0:2]), decimal(clock[2:4]), decimal(clock[4:6])
+	if !ok || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 {
+		return time.Time{}, false
+	}
+	return day.Add(time.Duration((hour*60+minute)*60+second) * time.Second), true
+}
+
+// parseDate reads a scope's form of a date. It takes what time.Parse takes: that, twice for each request, was a third of
+// Verify's work.
+func parseDate(s string) (time.Time, bool) {
+	if len(s) != dateDigits {
+		return time.Time{}, false
+	}
+	year, month, day := decimal(s[0:4]), decimal(s[4:6]), decimal(s[6:8])
+	if year < 0 || month < 1 || month > 12 || day < 1 {
+		return time.Time{}, false
+	}
+	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	return t, t.Day() == day // the month has that day
+}
+
+// decimal reads digits; what is none makes it negative.
+func decimal(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return -1
+		}
+		n = 10*n + int(s[i]-'0')
+	}
+	return n
 }
 
 // singleHeader returns a header's value, by its canonical name. A header that was sent twice counts as missing: the
@@ -99,12 +130,17 @@ func singleHeader(r *http.Request, name string) (string, bool) {
 }
 
 // parseComponents reads "Credential=..., SignedHeaders=..., Signature=...", in any order and with any blanks around
-// the commas, and returns the credential. Each must be there once and have a value.
-func (c *claim) parseComponents(s string) (credential string, ok bool) {
+// the commas, and returns the credential. Each must be there once and have a value; wrong says which has not, in S3's
+// words.
+func (c *claim) parseComponents(s string) (credential, wrong string) {
+	if strings.Count(s, ",") != 2 {
+		return "", msgComponents
+	}
 	for more := true; more; {
 		var part string
 		part, s, more = strings.Cut(s, ",")
-		name, value, _ := strings.Cut(strings.Trim(part, " \t"), "=")
+		part = strings.Trim(part, " \t")
+		name, value, ok := strings.Cut(part, "=")
 		var field *string
 		switch name {
 		case "Credential":
@@ -114,12 +150,22 @@ func (c *claim) parseComponents(s string) (credential string, ok bool) {
 		case "Signature":
 			field = &c.signature
 		}
-		if field == nil || *field != "" || value == "" {
-			return "", false
+		if !ok || (field != nil && *field != "") {
+			return "", `the authorization component "` + part + `" is malformed.`
 		}
-		*field = value
+		if field != nil {
+			*field = value
+		}
 	}
-	return credential, credential != "" && c.signedHeaders != "" && c.signature != ""
+	switch {
+	case credential == "":
+		return "", "missing Credential."
+	case c.signedHeaders == "":
+		return "", "missing SignedHeaders."
+	case c.signature == "":
+		return "", "missing Signature."
+	}
+	return credential, ""
 }
 
 // parseCredential reads "<access key>/<date>/<region>/s3/aws4_request" into the claim. If something is wrong with it,
@@ -138,32 +184,29 @@ func (v *Verifier) parseCredential(c *claim, s string) (detail string, extra []E
 		return `the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".`, nil
 	}
 	date, region := parts[1], parts[2]
-	if !isDate(date) {
-		return `incorrect date format "` + date +
-			`". This date in the credential must be in the format "yyyyMMdd".`, nil
+	if parts[4] != terminator {
+		return `incorrect terminal "` + parts[4] + `". This endpoint uses "aws4_request".`, nil
+	}
+	if parts[3] != service {
+		return `incorrect service "` + parts[3] + `". This endpoint belongs to "s3".`, nil
 	}
 	if region == "" {
 		return "a non-empty region must be provided in the credential.", nil
 	}
 	if region != v.Region {
-		return "the region '" + region + "' is wrong; expecting '" + v.Region + "'", []Element{{"Region", v.Region}}
+		return `the region "` + region + `" is wrong; expecting "` + v.Region + `"`, []Element{{"Region", v.Region}}
 	}
-	if parts[3] != service {
-		return `incorrect service "` + parts[3] + `". This endpoint belongs to "s3".`, nil
-	}
-	if parts[4] != terminator {
-		return `incorrect terminal "` + parts[4] + `". This endpoint uses "aws4_request".`, nil
+	if !isDate(date) {
+		return `incorrect date format "` + date +
+			`". This date in the credential must be in the format "yyyyMMdd".`, nil
 	}
 	c.accessKey, c.date, c.scope = parts[0], date, s[len(parts[0])+1:]
 	return "", nil
 }
 
 func isDate(s string) bool {
-	if len(s) != dateDigits {
-		return false
-	}
-	_, err := time.Parse("20060102", s)
-	return err == nil
+	_, ok := parseDate(s)
+	return ok
 }
 
 // checkPayload takes 64 hex digits in either case and the constants that this package knows.

@@ -10,7 +10,7 @@ import (
 // queryAuth holds the parameters of a query that authenticate. They are case-sensitive.
 type queryAuth struct {
 	algorithm, credential, date, expires, signedHeaders, signature, payload param
-	v2Key, v2Signature                                                      param
+	token, v2Key, v2Signature                                               param
 }
 
 // param is a decoded query parameter.
@@ -54,6 +54,8 @@ func parseQueryAuth(raw string) (q queryAuth, err error) {
 			p = &q.signature
 		case "X-Amz-Content-Sha256":
 			p = &q.payload
+		case "X-Amz-Security-Token":
+			p = &q.token
 		case "AWSAccessKeyId":
 			p = &q.v2Key
 		case "Signature":
@@ -75,7 +77,7 @@ func parseQueryAuth(raw string) (q queryAuth, err error) {
 func (v *Verifier) parseQuery(r *http.Request, q *queryAuth, now time.Time) (claim, error) {
 	switch {
 	case q.algorithm.seen && q.algorithm.value == algorithmV4A:
-		return claim{}, errV4A("The signing algorithm " + algorithmV4A)
+		return claim{}, errQuery(msgPolicyAlgorithm)
 	case q.algorithm.seen && q.algorithm.value != algorithm:
 		return claim{}, errQuery(msgQueryAlgorithm)
 	}
@@ -99,6 +101,7 @@ func (v *Verifier) parseQuery(r *http.Request, q *queryAuth, now time.Time) (cla
 		signedHeaders: q.signedHeaders.value,
 		signature:     q.signature.value,
 		payload:       UnsignedPayload,
+		token:         q.token.seen,
 	}
 	if detail, extra := v.parseCredential(&c, q.credential.value); detail != "" {
 		return claim{}, errQuery("Error parsing the X-Amz-Credential parameter; "+detail, extra...)

@@ -14,7 +14,7 @@
 //     escape differently, S3 takes them all. The path is not normalised: "//" and ".." are parts of keys.
 //   - "+" in a query means a space, as for S3, MinIO and net/url; in a path it is a plus.
 //
-// Session tokens are covered by the signature when present and mean nothing here: there are no temporary credentials.
+// Session tokens are refused: there are no temporary credentials.
 //
 // Errors are *Error, with S3's code, message, status and extra elements, in the order in which S3 checks, or
 // ErrAnonymous for a request without credentials. Everything may be called concurrently.
@@ -133,7 +133,9 @@ type claim struct {
 	payload       string
 	// payloadFromHeader says that payload is the value of the request's x-amz-content-sha256 header.
 	payloadFromHeader bool
-	presigned         bool
+	// token says that the query has a session token.
+	token     bool
+	presigned bool
 }
 
 // Verify returns who signed the request. It returns ErrAnonymous for a request without credentials and an *Error for
@@ -180,6 +182,9 @@ func (v *Verifier) check(r *http.Request, path, query string, c *claim) (*Identi
 	secret, ok := v.Secret(c.accessKey)
 	if !ok {
 		return nil, errUnknownKey(c.accessKey)
+	}
+	if r.Header.Get("X-Amz-Security-Token") != "" || c.token {
+		return nil, errToken()
 	}
 	key := v.signingKey(c, secret)
 

@@ -1,0 +1,258 @@
+package s3api_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/plimsoll/plimsoll/s3api/acl"
+	"github.com/plimsoll/plimsoll/s3api/iam"
+)
+
+// statement is a policy of one statement.
+func statement(effect, principal, action, resource, condition string) string {
+	who := ""
+	if principal != "" {
+		who = fmt.Sprintf(`"Principal":%s,`, principal)
+	}
+	if condition != "" {
+		condition = `,"Condition":` + condition
+	}
+	return fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":%q,%s"Action":%q,"Resource":%q%s}]}`,
+		effect, who, action, resource, condition)
+}
+
+func (s *server) policy(bucket, document string) {
+	s.t.Helper()
+	s.do(call{method: http.MethodPut, path: "/" + bucket + "?policy", body: document}).want(s.t, 204)
+}
+
+func TestIdentityPolicies(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.put("/photos/k", "hello")
+	reader, nobody := s.user("reader", "readonly"), s.user("nobody")
+	get := func(as *user, path string) answer { return s.do(call{method: http.MethodGet, path: path, as: as}) }
+	if got := get(reader, "/photos/k").want(t, 200).body; got != "hello" {
+		t.Errorf("read %q", got)
+	}
+	s.do(call{method: http.MethodPut, path: "/photos/k", body: "x", as: reader}).wantError(t, 403, "AccessDenied")
+	get(nobody, "/photos/k").wantError(t, 403, "AccessDenied")
+	get(nobody, "/photos/missing").wantError(t, 403, "AccessDenied")
+	get(nobody, "/").wantError(t, 403, "AccessDenied")
+	if e := get(nobody, "/photos?list-type=2").wantError(t, 403, "AccessDenied"); !strings.Contains(e.Message, "s3:ListBucket") {
+		t.Errorf("the message does not say what is missing: %s", e.Message)
+	}
+	get(nobody, "/missing/k").wantError(t, 404, "NoSuchBucket")
+	s.do(call{method: http.MethodGet, path: "/photos/k", anonymous: true}).wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodPut, path: "/other", as: nobody}).wantError(t, 403, "AccessDenied")
+}
+
+// Whoever owns a bucket may do everything in it, but for what its policy denies.
+func TestOwner(t *testing.T) {
+	s := newServer(t)
+	maker, other := s.user("maker"), s.user("other")
+	if _, err := s.users.PutPolicy(t.Context(), "makes-buckets",
+		statement("Allow", "", "s3:CreateBucket", "arn:aws:s3:::*", "")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.users.AttachPolicies(t.Context(), "maker", "makes-buckets"); err != nil {
+		t.Fatal(err)
+	}
+	s.do(call{method: http.MethodPut, path: "/own", as: maker}).want(t, 200)
+	s.do(call{method: http.MethodPut, path: "/own/k", body: "x", as: maker}).want(t, 200)
+	s.do(call{method: http.MethodGet, path: "/own/k", as: maker}).want(t, 200)
+	s.do(call{method: http.MethodGet, path: "/own/k", as: other}).wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodPut, path: "/own", as: maker}).wantError(t, 409, "BucketAlreadyOwnedByYou")
+	s.do(call{method: http.MethodPut, path: "/own"}).wantError(t, 409, "BucketAlreadyExists")
+	s.bucket("roots")
+	if body := s.do(call{method: http.MethodGet, path: "/", as: maker}).want(t, 200).body; !strings.Contains(body, "<Name>own</Name>") ||
+		strings.Contains(body, "<Name>roots</Name>") {
+		t.Errorf("a user's buckets: %s", body)
+	}
+	s.policy("own", statement("Deny", `"*"`, "s3:DeleteObject", "arn:aws:s3:::own/*", ""))
+	s.do(call{method: http.MethodDelete, path: "/own/k", as: maker}).wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodDelete, path: "/own/k"}).wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodDelete, path: "/own?policy", as: maker}).want(t, 204)
+	s.do(call{method: http.MethodDelete, path: "/own/k", as: maker}).want(t, 204)
+}
+
+func TestBucketPolicy(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.put("/photos/public/k", "hello")
+	s.put("/photos/private/k", "secret")
+	alice := s.user("alice")
+	s.get("/photos?policy").wantError(t, 404, "NoSuchBucketPolicy")
+	s.get("/photos?policyStatus").wantError(t, 404, "NoSuchBucketPolicy")
+	document := statement("Allow", `"*"`, "s3:GetObject", "arn:aws:s3:::photos/public/*", "")
+	s.policy("photos", document)
+	if got := s.get("/photos?policy").want(t, 200).body; got != document {
+		t.Errorf("the policy is %s", got)
+	}
+	anonymous := func(path string) answer { return s.do(call{method: http.MethodGet, path: path, anonymous: true}) }
+	anonymous("/photos/public/k").want(t, 200)
+	anonymous("/photos/public/missing").wantError(t, 403, "AccessDenied")
+	anonymous("/photos/private/k").wantError(t, 403, "AccessDenied")
+	anonymous("/photos").wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodGet, path: "/photos/public/k", as: alice}).want(t, 200)
+	if body := s.get("/photos?policyStatus").want(t, 200).body; !strings.Contains(body, "<IsPublic>true</IsPublic>") {
+		t.Errorf("the status of a public policy: %s", body)
+	}
+
+	s.policy("photos", statement("Allow", `{"AWS":"arn:aws:iam::`+iam.AccountID+`:user/alice"}`, "s3:ListBucket", "arn:aws:s3:::photos",
+		`{"StringLike":{"s3:prefix":"public/*"}}`))
+	list := func(prefix string) answer {
+		return s.do(call{method: http.MethodGet, path: "/photos?list-type=2&prefix=" + prefix, as: alice})
+	}
+	list("public/").want(t, 200)
+	list("private/").wantError(t, 403, "AccessDenied")
+	anonymous("/photos/public/k").wantError(t, 403, "AccessDenied")
+	if body := s.get("/photos?policyStatus").want(t, 200).body; !strings.Contains(body, "<IsPublic>false</IsPublic>") {
+		t.Errorf("the status of a policy for one user: %s", body)
+	}
+
+	s.policy("photos", statement("Deny", `"*"`, "s3:*", "arn:aws:s3:::photos/*", `{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}`))
+	s.get("/photos/private/k").wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodDelete, path: "/photos?policy"}).want(t, 204)
+	s.get("/photos/private/k").want(t, 200)
+}
+
+// What a policy lets everybody do is done without a signature, bodies included.
+func TestAnonymousWrites(t *testing.T) {
+	s := newServer(t)
+	s.bucket("drop")
+	s.policy("drop", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":"*",`+
+		`"Action":["s3:PutObject","s3:AbortMultipartUpload"],"Resource":"arn:aws:s3:::drop/in/*"}}`)
+	do := func(method, path, body string) answer {
+		return s.do(call{method: method, path: path, body: body, anonymous: true})
+	}
+	do(http.MethodPut, "/drop/in/k", "hello").want(t, 200)
+	if got := s.get("/drop/in/k").want(t, 200).body; got != "hello" {
+		t.Errorf("the object is %q", got)
+	}
+	do(http.MethodPut, "/drop/out/k", "hello").wantError(t, 403, "AccessDenied")
+	do(http.MethodGet, "/drop/in/k", "").wantError(t, 403, "AccessDenied")
+	do(http.MethodDelete, "/drop/in/k", "").wantError(t, 403, "AccessDenied")
+	do(http.MethodPut, "/drop/in/empty", "").want(t, 200)
+	withHash := func(hash string) answer {
+		return s.do(call{
+			method: http.MethodPut, path: "/drop/in/hashed", body: "hello", anonymous: true,
+			header: map[string]string{"x-amz-content-sha256": hash, "x-amz-decoded-content-length": "5"},
+		})
+	}
+	withHash("UNSIGNED-PAYLOAD").want(t, 200)
+	withHash(strings.Repeat("0", 64)).wantError(t, 400, "XAmzContentSHA256Mismatch")
+	withHash("STREAMING-AWS4-HMAC-SHA256-PAYLOAD").wantError(t, 400, "InvalidRequest")
+	do(http.MethodPost, "/drop/in/multi?uploads", "").want(t, 200)
+	document := "<Delete><Object><Key>in/k</Key></Object></Delete>"
+	deleted := s.do(call{
+		method: http.MethodPost, path: "/drop?delete", body: document, anonymous: true,
+		header: map[string]string{"Content-MD5": md5Base64(document)},
+	}).want(t, 200)
+	if !strings.Contains(deleted.body, "<Code>AccessDenied</Code>") {
+		t.Errorf("an anonymous DeleteObjects: %s", deleted.body)
+	}
+	s.get("/drop/in/k").want(t, 200)
+	do(http.MethodPut, "/made-by-nobody", "").wantError(t, 403, "AccessDenied")
+	do(http.MethodGet, "/", "").wantError(t, 403, "AccessDenied")
+}
+
+func TestMalformedPolicies(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.user("alice")
+	for name, document := range map[string]string{
+		"nothing":        "",
+		"no JSON":        "<Policy/>",
+		"other bucket":   statement("Allow", `"*"`, "s3:GetObject", "arn:aws:s3:::other/*", ""),
+		"no such user":   statement("Allow", `{"AWS":"arn:aws:iam::`+iam.AccountID+`:user/bob"}`, "s3:GetObject", "arn:aws:s3:::photos/*", ""),
+		"no such action": statement("Allow", `"*"`, "s3:Fetch", "arn:aws:s3:::photos/*", ""),
+		"no principal":   statement("Allow", "", "s3:GetObject", "arn:aws:s3:::photos/*", ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.do(call{method: http.MethodPut, path: "/photos?policy", body: document}).wantError(t, 400, "MalformedPolicy")
+		})
+	}
+	large := statement("Allow", `"*"`, "s3:GetObject", "arn:aws:s3:::photos/"+strings.Repeat("x", 20<<10), "")
+	s.do(call{method: http.MethodPut, path: "/photos?policy", body: large}).wantError(t, 400, "MaxMessageLengthExceeded")
+}
+
+func TestPublicAccessBlock(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.put("/photos/k", "x")
+	public := statement("Allow", `"*"`, "s3:GetObject", "arn:aws:s3:::photos/*", "")
+	block := func(settings string) {
+		t.Helper()
+		s.do(call{
+			method: http.MethodPut, path: "/photos?publicAccessBlock",
+			body: "<PublicAccessBlockConfiguration>" + settings + "</PublicAccessBlockConfiguration>",
+		}).want(t, 200)
+	}
+	s.get("/photos?publicAccessBlock").wantError(t, 404, "NoSuchPublicAccessBlockConfiguration")
+	s.policy("photos", public)
+	block("<RestrictPublicBuckets>true</RestrictPublicBuckets>")
+	s.do(call{method: http.MethodGet, path: "/photos/k", anonymous: true}).wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodGet, path: "/photos/k", as: s.user("alice")}).want(t, 200)
+	block("<BlockPublicPolicy>true</BlockPublicPolicy>")
+	s.do(call{method: http.MethodGet, path: "/photos/k", anonymous: true}).want(t, 200)
+	s.do(call{method: http.MethodPut, path: "/photos?policy", body: public}).wantError(t, 403, "AccessDenied")
+	if body := s.get("/photos?publicAccessBlock").want(t, 200).body; !strings.Contains(body, "<BlockPublicPolicy>true<") ||
+		!strings.Contains(body, "<BlockPublicAcls>false<") {
+		t.Errorf("the block: %s", body)
+	}
+	s.do(call{method: http.MethodDelete, path: "/photos?publicAccessBlock"}).want(t, 204)
+	s.policy("photos", public)
+}
+
+// setOwnership chooses who owns objects, and with it whether lists mean anything.
+func (s *server) setOwnership(bucket, ownership string) answer {
+	s.t.Helper()
+	return s.do(call{
+		method: http.MethodPut, path: "/" + bucket + "?ownershipControls",
+		body: "<OwnershipControls><Rule><ObjectOwnership>" + ownership + "</ObjectOwnership></Rule></OwnershipControls>",
+	})
+}
+
+func TestBucketACL(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	alice := s.user("alice")
+	putACL := func(header map[string]string, body string) answer {
+		return s.do(call{method: http.MethodPut, path: "/photos?acl", header: header, body: body})
+	}
+	canned := func(name string) map[string]string { return map[string]string{"x-amz-acl": name} }
+	if body := s.get("/photos?ownershipControls").want(t, 200).body; !strings.Contains(body, "BucketOwnerEnforced") {
+		t.Errorf("the default ownership: %s", body)
+	}
+	putACL(canned("public-read"), "").wantError(t, 400, "AccessControlListNotSupported")
+	s.setOwnership("photos", "Nobody").wantError(t, 400, "MalformedXML")
+	s.setOwnership("photos", "ObjectWriter").want(t, 200)
+
+	s.do(call{method: http.MethodGet, path: "/photos", anonymous: true}).wantError(t, 403, "AccessDenied")
+	putACL(canned("public-read"), "").want(t, 200)
+	s.do(call{method: http.MethodGet, path: "/photos", anonymous: true}).want(t, 200)
+	s.do(call{method: http.MethodPut, path: "/photos/k", body: "x", anonymous: true}).wantError(t, 403, "AccessDenied")
+	s.setOwnership("photos", "BucketOwnerEnforced").wantError(t, 400, "InvalidBucketAclWithObjectOwnership")
+
+	putACL(map[string]string{"x-amz-grant-write": `id="` + iam.CanonicalID("alice") + `"`}, "").want(t, 200)
+	s.do(call{method: http.MethodPut, path: "/photos/k", body: "x", as: alice}).want(t, 200)
+	s.do(call{method: http.MethodGet, path: "/photos", as: alice}).wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodGet, path: "/photos/k", as: alice}).want(t, 200) // alice owns what she wrote
+
+	document := s.get("/photos?acl").want(t, 200).body
+	if !strings.Contains(document, "<Permission>WRITE</Permission>") || !strings.Contains(document, iam.CanonicalID("alice")) {
+		t.Errorf("the list: %s", document)
+	}
+	putACL(nil, document).want(t, 200)
+	putACL(canned("private"), document).wantError(t, 400, "UnexpectedContent")
+	putACL(map[string]string{"x-amz-acl": "private", "x-amz-grant-read": "uri=" + acl.AllUsers}, "").wantError(t, 400, "InvalidRequest")
+	putACL(canned("open"), "").wantError(t, 400, "InvalidArgument")
+	putACL(map[string]string{"x-amz-grant-read": `id="unknown"`}, "").wantError(t, 400, "InvalidArgument")
+	putACL(map[string]string{"x-amz-grant-read": `emailAddress="a@example.com"`}, "").
+		wantError(t, 400, "UnresolvableGrantByEmailAddress")
+	putACL(nil, "<AccessControlPolicy/>").wantError(t, 400, "MalformedACLError")
+	putACL(nil, strings.ReplaceAll(document, "WRITE", "SCRIBBLE")).wantError(t, 400, "MalformedACLError")
+}

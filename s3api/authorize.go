@@ -1,0 +1,256 @@
+package s3api
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/s3api/acl"
+	"github.com/plimsoll/plimsoll/s3api/iam"
+	"github.com/plimsoll/plimsoll/s3api/policy"
+)
+
+// authorize decides whether the request may do what its operation does to what its path names. Operations without a
+// permission of their own decide for themselves.
+func (rq *request) authorize() error {
+	needed := rq.op.permission
+	if needed.action == "" {
+		return nil
+	}
+	return rq.allow(needed.on(rq.query.Get("versionId")), rq.access, rq.key)
+}
+
+// allow returns AccessDenied unless the request may do what is needed to a bucket, or to a key in it. access is nil where
+// the action is on no bucket that exists.
+//
+// What a policy denies is denied to everybody, but that root keeps hold of bucket policies. Then root, and the owner of
+// the bucket, may do everything; others what a policy or a list allows them.
+func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) error {
+	who := rq.who
+	var bucketPolicy *policy.Policy
+	if access != nil {
+		bucketPolicy = access.policy
+	}
+	if bucketPolicy == nil && (who.Root || (len(who.Policies) == 0 && rq.owns(access))) {
+		return nil
+	}
+	r := policy.Request{
+		Principal: who.Principal, Action: needed.action, Key: string(key), Owner: iam.AccountID, Values: rq.conditionValues(access, key),
+	}
+	if access != nil {
+		r.Bucket = string(access.Name)
+	} else {
+		r.Bucket = string(rq.bucket)
+	}
+	decision := policy.Evaluate(&r, bucketPolicy, who.Policies...)
+	switch {
+	case decision.Explicit():
+	case decision.Allowed && !rq.restricted(access, decision):
+		return nil
+	case rq.owns(access):
+		return nil
+	case rq.granted(needed, access, key):
+		return nil
+	}
+	return s3err("AccessDenied", decision.Explain(&r))
+}
+
+// may is allow as a question.
+func (rq *request) may(action string, access *bucketAccess, key meta.Key) bool {
+	return rq.allow(permission{action: action}, access, key) == nil
+}
+
+// owns reports whether the request is made by the owner of the bucket.
+func (rq *request) owns(access *bucketAccess) bool {
+	return access != nil && rq.who.Name != "" && rq.who.Name == access.Owner
+}
+
+// restricted reports whether a public access block takes back what a public policy allows: to those outside the account.
+func (rq *request) restricted(access *bucketAccess, d policy.Decision) bool {
+	return access != nil && access.block.RestrictPublicBuckets && access.policyPublic &&
+		d.Source == policy.BucketPolicy && rq.who.Principal.Kind == policy.Anonymous
+}
+
+// granted reports whether an access control list grants what is needed.
+func (rq *request) granted(needed permission, access *bucketAccess, key meta.Key) bool {
+	if needed.grant == 0 || access == nil || !access.aclsEnabled() {
+		return false
+	}
+	if !needed.ofObject {
+		return access.grants(&access.acl, rq.who, needed.grant)
+	}
+	object, err := rq.stat(access.Name, key, rq.versionAsked())
+	if err != nil {
+		// Who may list the bucket may know that the key is not there.
+		return errors.Is(err, meta.ErrNoSuchKey) && access.grants(&access.acl, rq.who, acl.Read)
+	}
+	l, err := rq.objectACL(&object)
+	return err == nil && access.grants(&l, rq.who, needed.grant)
+}
+
+// versionAsked is the version that the query names, where that is one.
+func (rq *request) versionAsked() meta.VersionID {
+	version, err := meta.ParseVersionID(rq.query.Get("versionId"))
+	if err != nil {
+		return ""
+	}
+	return version
+}
+
+// stat returns an object's row; an empty version is the latest.
+func (rq *request) stat(bucket meta.BucketName, key meta.Key, version meta.VersionID) (meta.Object, error) {
+	return rq.store().HeadObject(rq.r.Context(), bucket, key, version)
+}
+
+// objectACL returns the access control list of an object.
+func (rq *request) objectACL(o *meta.Object) (acl.List, error) {
+	if len(o.ACL) == 0 {
+		return acl.Private(rq.handler.ownerOf(o.Owner).asGrantee()), nil
+	}
+	return acl.Unmarshal(o.ACL)
+}
+
+// hideMissing makes a key that is not there AccessDenied for those who may not list the bucket, as S3 does.
+func (rq *request) hideMissing(err error) error {
+	reads := rq.r.Method == http.MethodGet || rq.r.Method == http.MethodHead
+	if !reads || rq.who.Root || rq.access == nil || !errors.Is(err, meta.ErrNoSuchKey) {
+		return err
+	}
+	if rq.allow(permission{action: "s3:ListBucket", grant: acl.Read}, rq.access, "") == nil {
+		return err
+	}
+	return s3err("AccessDenied")
+}
+
+// conditionValues returns what the request has to say of a policy's condition keys.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html#amazons3-policy-keys
+func (rq *request) conditionValues(access *bucketAccess, key meta.Key) func(string) []string {
+	return func(name string) []string {
+		if tag, ok := strings.CutPrefix(name, "s3:existingobjecttag/"); ok {
+			return rq.existingTag(access, key, tag)
+		}
+		if tag, ok := strings.CutPrefix(name, "s3:requestobjecttag/"); ok {
+			return rq.requestTags()[tag]
+		}
+		if header, ok := strings.CutPrefix(name, "s3:x-amz-"); ok {
+			return headerValue(rq.r.Header, "X-Amz-"+header)
+		}
+		if header, ok := strings.CutPrefix(name, "s3:object-lock-"); ok && header != "remaining-retention-days" {
+			return headerValue(rq.r.Header, "X-Amz-Object-Lock-"+header)
+		}
+		return rq.conditionValue(name)
+	}
+}
+
+func (rq *request) conditionValue(name string) []string {
+	now := rq.handler.config.Now()
+	switch name {
+	case "aws:sourceip":
+		host, _, err := net.SplitHostPort(rq.r.RemoteAddr)
+		if err != nil {
+			return nil
+		}
+		return []string{host}
+	case "aws:securetransport":
+		return []string{strconv.FormatBool(rq.r.TLS != nil)}
+	case "aws:currenttime":
+		return []string{now.UTC().Format(time.RFC3339)}
+	case "aws:epochtime":
+		return []string{strconv.FormatInt(now.Unix(), 10)}
+	case "aws:useragent":
+		return headerValue(rq.r.Header, "User-Agent")
+	case "aws:referer":
+		return headerValue(rq.r.Header, "Referer")
+	case "s3:prefix", "s3:delimiter", "s3:max-keys":
+		return rq.query[strings.TrimPrefix(name, "s3:")]
+	case "s3:versionid":
+		return rq.query["versionId"]
+	case "s3:authtype":
+		return rq.authType()
+	case "s3:signatureversion":
+		if rq.identity != nil {
+			return []string{"AWS4-HMAC-SHA256"}
+		}
+	case "s3:signatureage":
+		if rq.identity != nil && rq.identity.Presigned {
+			return []string{strconv.FormatInt(now.Sub(rq.identity.Time).Milliseconds(), 10)}
+		}
+	case "s3:object-lock-remaining-retention-days":
+		if until, err := time.Parse(time.RFC3339, rq.r.Header.Get("X-Amz-Object-Lock-Retain-Until-Date")); err == nil {
+			return []string{strconv.FormatInt(int64(until.Sub(now).Hours()/24), 10)}
+		}
+	case "s3:requestobjecttagkeys":
+		var keys []string
+		for key := range rq.requestTags() {
+			keys = append(keys, key)
+		}
+		return keys
+	case "s3:if-match":
+		return headerValue(rq.r.Header, "If-Match")
+	case "s3:if-none-match":
+		return headerValue(rq.r.Header, "If-None-Match")
+	}
+	return nil
+}
+
+func (rq *request) authType() []string {
+	switch {
+	case rq.op.name == "PostObject":
+		return []string{"POST"}
+	case rq.identity == nil:
+		return nil
+	case rq.identity.Presigned:
+		return []string{"REST-QUERY-STRING"}
+	}
+	return []string{"REST-HEADER"}
+}
+
+func headerValue(header http.Header, name string) []string {
+	value := header.Get(name)
+	if value == "" {
+		return nil
+	}
+	return []string{value}
+}
+
+// requestTags are the tags that come with a write in x-amz-tagging.
+func (rq *request) requestTags() url.Values {
+	tags, err := url.ParseQuery(rq.r.Header.Get("X-Amz-Tagging"))
+	if err != nil {
+		return nil
+	}
+	return tags
+}
+
+// existingTag returns the value of a tag of the object that the request is for.
+func (rq *request) existingTag(access *bucketAccess, key meta.Key, tag string) []string {
+	if access == nil || key == "" {
+		return nil
+	}
+	object, err := rq.stat(access.Name, key, rq.versionAsked())
+	if err != nil {
+		return nil
+	}
+	for _, t := range object.Tags {
+		if t.Key == tag {
+			return []string{t.Value}
+		}
+	}
+	return nil
+}
+
+// newOwner is who owns an object that the request writes: the bucket's owner, unless the bucket leaves objects to those
+// who write them.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+func (rq *request) newOwner() string {
+	preferred := rq.access.ownership == ownerPreferred && rq.r.Header.Get("X-Amz-Acl") == "bucket-owner-full-control"
+	if rq.access.ownership == ownerEnforced || preferred || rq.who.Name == "" {
+		return rq.access.Owner
+	}
+	return rq.who.Name
+}
