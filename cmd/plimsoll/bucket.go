@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
@@ -30,7 +29,7 @@ func (c *bucketListCommand) Run(stdout io.Writer) error {
 		rows := make([][]cell, 0, len(buckets))
 		for _, b := range buckets {
 			rows = append(rows, []cell{
-				{text: b.Name}, {text: b.Created.Local().Format("2006-01-02 15:04:05 -0700")}, {text: b.Owner},
+				{text: b.Name}, {text: localTime(b.Created)}, {text: b.Owner},
 			})
 		}
 		return writeTable(stdout, rows)
@@ -67,12 +66,6 @@ func (c *bucketRemoveCommand) Run(stdout io.Writer) error {
 		if err := client.DeleteBucket(ctx, c.Name); err != nil {
 			return err
 		}
-		if c.JSON {
-			return writeJSON(stdout, struct {
-				Removed string `json:"removed"`
-			}{c.Name})
-		}
-		_, err := fmt.Fprintln(stdout, "Removed bucket "+c.Name+".")
-		return err
+		return writeRemoved(stdout, c.JSON, "bucket", c.Name)
 	})
 }

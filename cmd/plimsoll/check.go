@@ -18,20 +18,27 @@ import (
 type checkCommand struct {
 	Data string `default:"./plimsoll-data" env:"PLIMSOLL_DATA" placeholder:"DIR" help:"Data directory (${default})."`
 	Deep bool   `help:"Read every object and verify its checksums, too."`
-	JSON bool   `name:"json" help:"Write JSON."`
+	// Repair changes the metadata, and only where the blobs say beyond doubt what it must be.
+	Repair bool `help:"Restore lost or wrong rows of blobs from what is stored, and check again."`
+	JSON   bool `name:"json" help:"Write JSON."`
 }
 
 // Help is shown by kong.
 func (c *checkCommand) Help() string {
 	return "Recounts everything: every object has its data with the right size, all data belongs to an object, and " +
-		"usage is what a recount gives. Exits with 1 and says what is wrong where something is."
+		"usage is what a recount gives. Says what is wrong, and how many blobs --repair would bring back. Exits with 0 " +
+		"where the store is sound, or is after --repair, and with 1 where something is wrong or it cannot be checked."
 }
 
 // Run implements the command.
 func (c *checkCommand) Run(stdout io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	report, err := backend.Check(ctx, c.Data, c.Deep)
+	check := backend.Check
+	if c.Repair {
+		check = backend.Repair
+	}
+	report, err := check(ctx, c.Data, c.Deep)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return err
@@ -58,12 +65,25 @@ func writeReport(w io.Writer, r backend.CheckReport) error {
 			return err
 		}
 	}
+	if r.Repaired > 0 {
+		if _, err := fmt.Fprintf(w, "repaired the rows of %s\n", plural(r.Repaired, "blob")); err != nil {
+			return err
+		}
+	}
+	if r.Repairable > 0 {
+		if _, err := fmt.Fprintf(w, "--repair restores the rows of %s\n", plural(r.Repairable, "blob")); err != nil {
+			return err
+		}
+	}
 	verdict := "ok"
 	if len(r.Problems) > 0 {
 		verdict = "damaged"
 	}
 	if r.Unswept > 0 {
 		verdict += fmt.Sprintf(" (%s of an unclean stop, swept at the next start)", plural(r.Unswept, "leftover"))
+	}
+	if r.DeadDamaged > 0 {
+		verdict += fmt.Sprintf(" (%s in packs cannot be read, and nothing needs it)", plural(r.DeadDamaged, "dead blob"))
 	}
 	_, err := fmt.Fprintf(w, "%s: %s, %s, %s, %s in %s\n", verdict, plural(int64(r.Buckets), "bucket"),
 		plural(r.Objects, "object"), plural(r.Uploads, "unfinished upload"), humanBytes(r.Bytes), plural(r.Blobs, "blob"))

@@ -28,9 +28,15 @@ type commands struct {
 	Quota   quotaCommands  `cmd:"" help:"Set and show limits on a running server."`
 	Usage   usageCommand   `cmd:"" help:"Show what is stored, against its limits."`
 	Bucket  bucketCommands `cmd:"" help:"List, create and remove buckets."`
+	User    userCommands   `cmd:"" help:"Create and look after users."`
+	Key     keyCommands    `cmd:"" help:"Make, rotate and remove the access keys of users."`
+	Policy  policyCommands `cmd:"" help:"Store policies, which say what users may do."`
 	Check   checkCommand   `cmd:"" help:"Verify the data directory of a stopped server."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 }
+
+// diagnostics is where a command says what is not what it was asked for: standard error.
+type diagnostics struct{ io.Writer }
 
 const description = `Plimsoll is an S3-compatible object store with exact quotas.
 
@@ -51,6 +57,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(stdout, (*io.Writer)(nil)),
+		kong.Bind(diagnostics{stderr}),
 	)
 	if err != nil {
 		panic(err) // the struct above is wrong

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -55,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"terminate": terminate,
 			"put":       put,
 			"get":       get,
+			"become":    become,
 			"damage":    damage,
 		},
 	})
@@ -96,12 +99,30 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	send(ts, neg, http.MethodGet, args[0], nil)
 }
 
+// become FILE makes the keys in a JSON document those of what follows; without a file they are root's again.
+func become(ts *testscript.TestScript, _ bool, args []string) {
+	var key struct {
+		AccessKey string `json:"access_key"`
+		SecretKey string `json:"secret_key"`
+	}
+	if len(args) > 0 {
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &key))
+		if key.AccessKey == "" || key.SecretKey == "" {
+			ts.Fatalf("%s has no keys", args[0])
+		}
+	}
+	ts.Setenv("PLIMSOLL_ACCESS_KEY", key.AccessKey)
+	ts.Setenv("PLIMSOLL_SECRET_KEY", key.SecretKey)
+}
+
 func send(ts *testscript.TestScript, neg bool, method, path string, body []byte) {
 	request, err := http.NewRequest(method, ts.Getenv("PLIMSOLL_ENDPOINT")+path, bytes.NewReader(body))
 	ts.Check(err)
 	if method == http.MethodPut {
 		sum := sha256.Sum256(body)
-		sigv4.Sign(request, defaultAccessKey, defaultSecretKey, "us-east-1", hex.EncodeToString(sum[:]), time.Now())
+		access := cmp.Or(ts.Getenv("PLIMSOLL_ACCESS_KEY"), defaultAccessKey)
+		secret := cmp.Or(ts.Getenv("PLIMSOLL_SECRET_KEY"), defaultSecretKey)
+		sigv4.Sign(request, access, secret, "us-east-1", hex.EncodeToString(sum[:]), time.Now())
 	}
 	client := &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)

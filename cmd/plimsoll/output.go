@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
@@ -80,9 +81,11 @@ func writeAccounts(w io.Writer, accounts []adminapi.Account) error {
 
 func accountRow(a adminapi.Account) []cell {
 	name, used := a.Name, a.UsedBytes
-	if a.Scope == adminapi.ScopeServer {
-		// Not a name that a bucket could have. The server's limit counts unfinished parts in full.
-		name, used = "(server)", used+a.PartBytes
+	switch a.Scope { // not a name that a bucket could have
+	case adminapi.ScopeServer:
+		name, used = "(server)", used+a.PartBytes // the server's limit counts unfinished parts in full
+	case adminapi.ScopeOwner:
+		name = "user " + name
 	}
 	limit, objectLimit := "no limit", ""
 	if a.MaxBytes > 0 {
@@ -164,6 +167,25 @@ func bar(used, limit int64) string {
 		}
 	}
 	return strings.Repeat("█", full) + strings.Repeat("░", barCells-full)
+}
+
+// writeRemoved says what was removed.
+func writeRemoved(w io.Writer, asJSON bool, what, name string) error {
+	if asJSON {
+		return writeJSON(w, struct {
+			Removed string `json:"removed"`
+		}{name})
+	}
+	_, err := io.WriteString(w, "Removed "+what+" "+name+".\n")
+	return err
+}
+
+// localTime writes a time to the second; nothing where there is none.
+func localTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Local().Format("2006-01-02 15:04:05 -0700")
 }
 
 // writeJSON writes an indented document.

@@ -57,6 +57,7 @@ func TestWriteAccounts(t *testing.T) {
 	var out strings.Builder
 	err := writeAccounts(&out, []adminapi.Account{
 		{Scope: "server", MaxBytes: 100 << 30, UsedBytes: 1 << 30, Objects: 12, PartBytes: 1 << 30, Uploads: 1},
+		{Scope: "owner", Name: "al", MaxBytes: 10 << 20, UsedBytes: 5 << 20, Objects: 2, PartBytes: 1 << 20, Uploads: 1},
 		{Scope: "bucket", Name: "photos", MaxBytes: 10 << 20, MaxObjects: 1000, UsedBytes: 3400000, Objects: 12},
 		{Scope: "bucket", Name: "server", UsedBytes: 3, Objects: 1, ReservedBytes: 8 << 20},
 		{Scope: "bucket", Name: "tmp", PartBytes: 5 << 20, Uploads: 2, ReservedBytes: 1},
@@ -66,6 +67,7 @@ func TestWriteAccounts(t *testing.T) {
 	}
 	want := strings.TrimPrefix(`
 (server)  2.0 GiB / 100.0 GiB   2% █░░░░░░░░░░░  12 objects              with 1.0 GiB in 1 unfinished upload
+user al   5.0 MiB / 10.0 MiB   50% ██████░░░░░░   2 objects              and 1.0 MiB in 1 unfinished upload
 photos    3.2 MiB / 10.0 MiB   32% ████░░░░░░░░  12 / 1,000 objects  1%
 server        3 B / no limit                      1 object               8.0 MiB reserved
 tmp           0 B / no limit                      0 objects              and 5.0 MiB in 2 unfinished uploads, 1 B reserved

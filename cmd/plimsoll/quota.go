@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
@@ -12,30 +13,41 @@ import (
 
 type quotaCommands struct {
 	Set   quotaSetCommand   `cmd:"" help:"Set a limit; figures that are not given stay."`
-	Get   quotaGetCommand   `cmd:"" help:"Show the limit of a bucket or of the server."`
+	Get   quotaGetCommand   `cmd:"" help:"Show the limit of a bucket, of a user or of the server."`
 	List  quotaListCommand  `cmd:"" help:"Show the limits that are set."`
 	Clear quotaClearCommand `cmd:"" help:"Remove a limit."`
 }
 
-// scopeArgument is a bucket, or the server.
+// scopeArgument is a bucket, all buckets of a user, or the server.
 type scopeArgument struct {
 	Bucket string `arg:"" optional:"" help:"Bucket."`
+	User   string `placeholder:"NAME" help:"All buckets that this user owns together, and not a bucket."`
 	Server bool   `help:"The whole server, and not a bucket."`
 }
 
 // Validate is called by kong.
 func (s *scopeArgument) Validate() error {
-	if (s.Bucket == "") != s.Server {
-		return errors.New("name a bucket, or give --server")
+	given := 0
+	for _, is := range []bool{s.Bucket != "", s.User != "", s.Server} {
+		if is {
+			given++
+		}
+	}
+	if given != 1 {
+		return errors.New("name a bucket, or give --server or --user")
 	}
 	return nil
 }
 
 func (s *scopeArgument) scope() quota.Scope {
-	if s.Server {
+	switch {
+	case s.Server:
 		return quota.ServerScope
+	case s.User != "":
+		return quota.OwnerScope(s.User)
+	default:
+		return quota.BucketScope(s.Bucket)
 	}
-	return quota.BucketScope(s.Bucket)
 }
 
 type quotaSetCommand struct {
@@ -93,7 +105,7 @@ func (c *quotaListCommand) Run(stdout io.Writer) error {
 		case c.JSON:
 			return writeJSON(stdout, quotas)
 		default:
-			return writeAccounts(stdout, append([]adminapi.Account{quotas.Server}, quotas.Buckets...))
+			return writeAccounts(stdout, slices.Concat([]adminapi.Account{quotas.Server}, quotas.Owners, quotas.Buckets))
 		}
 	})
 }

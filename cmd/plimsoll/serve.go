@@ -20,16 +20,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/admin"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 )
 
 type serveCommand struct {
 	Data    string `default:"./plimsoll-data" env:"PLIMSOLL_DATA" placeholder:"DIR" help:"Data directory, made if missing (${default})."`
 	Address string `default:"127.0.0.1:9000" env:"PLIMSOLL_ADDRESS" placeholder:"HOST:PORT" help:"Where to listen (${default}); port 0 picks a free one."`
 	keyFlags
+	keyringFlags
 
 	MaxBytes    *size        `env:"PLIMSOLL_MAX_BYTES" placeholder:"SIZE|none" help:"Limit of the whole server in bytes, set at the start; what is not given stays as it was set before."`
 	MaxObjects  *count       `env:"PLIMSOLL_MAX_OBJECTS" placeholder:"N|none" help:"Limit of the whole server in objects, likewise."`
@@ -41,6 +44,8 @@ type serveCommand struct {
 	Domain  []string `env:"PLIMSOLL_DOMAIN" placeholder:"HOST" help:"Host name under which buckets are found as BUCKET.HOST; repeatable."`
 	TLSCert string   `name:"tls-cert" env:"PLIMSOLL_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM; serves https."`
 	TLSKey  string   `name:"tls-key" env:"PLIMSOLL_TLS_KEY" placeholder:"FILE" help:"Its private key in PEM."`
+
+	AbortUploadsAfter time.Duration `default:"168h" env:"PLIMSOLL_ABORT_UPLOADS_AFTER" placeholder:"DURATION" help:"Abort multipart uploads that were begun so long ago and are still not completed; 0 keeps them (${default})."`
 
 	RetryAfter      time.Duration `default:"1h" env:"PLIMSOLL_RETRY_AFTER" placeholder:"DURATION" help:"Retry-After of a refusal for want of space (${default})."`
 	IdleTimeout     time.Duration `default:"1m" env:"PLIMSOLL_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a request that has not moved for so long (${default})."`
@@ -58,6 +63,9 @@ func (c *serveCommand) Validate() error {
 	}
 	if c.RetryAfter < 0 || c.ShutdownTimeout < 0 {
 		return errors.New("--retry-after and --shutdown-timeout cannot be negative")
+	}
+	if c.AbortUploadsAfter < 0 {
+		return errors.New("--abort-uploads-after cannot be negative")
 	}
 	if c.IdleTimeout <= 0 {
 		return errors.New("--idle-timeout must be more than 0")
@@ -112,13 +120,17 @@ func (c *serveCommand) Run() error {
 	if c.Sync == "none" {
 		log.Warn("--sync=none: a crash of the machine may lose what was acknowledged")
 	}
-	store, err := c.openStore(ctx, keys.accessKey, log)
+	store, err := c.openStore(ctx, log)
 	if err != nil {
 		return err
 	}
+	keyring, directory, err := c.openDirectory(ctx, store, keys, log)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
 	var draining atomic.Bool
 	err = server.run(ctx, runOptions{
-		handler:         c.handler(store, keys, &draining, log),
+		handler:         c.handler(store, keyring, directory, &draining, log),
 		log:             log,
 		addressFile:     c.AddressFile,
 		shutdownTimeout: c.ShutdownTimeout,
@@ -134,19 +146,35 @@ func (c *serveCommand) Run() error {
 }
 
 // openStore opens the store and brings its limits and buckets to what the flags say.
-func (c *serveCommand) openStore(ctx context.Context, owner string, log *slog.Logger) (*backend.Store, error) {
+func (c *serveCommand) openStore(ctx context.Context, log *slog.Logger) (*backend.Store, error) {
 	reserve, err := backend.ParseDiskReserve(c.DiskReserve)
 	if err != nil {
 		return nil, err
 	}
-	store, err := backend.Open(backend.Options{Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, Log: log})
+	store, err := backend.Open(backend.Options{
+		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter, Log: log,
+	})
 	if err != nil {
 		return nil, explainOpen(c.Data, err)
 	}
-	if err := c.prepare(ctx, store, owner, log); err != nil {
+	if err := c.prepare(ctx, store, log); err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
 	return store, nil
+}
+
+// openDirectory opens the users and keys of a store, with root's from the flags, and the keyring that seals them.
+func (c *serveCommand) openDirectory(
+	ctx context.Context, store *backend.Store, keys credentials, log *slog.Logger,
+) (*encryption.Keyring, *iam.Directory, error) {
+	keyring, err := c.keyringFlags.load(ctx, c.Data, store, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	directory, err := iam.Open(ctx, iam.Options{
+		Records: store, Keyring: keyring, RootAccessKey: keys.accessKey, RootSecretKey: keys.secretKey,
+	})
+	return keyring, directory, err
 }
 
 // explainOpen says what to do about a store that does not open.
@@ -164,7 +192,7 @@ func explainOpen(dir string, err error) error {
 	}
 }
 
-func (c *serveCommand) prepare(ctx context.Context, store *backend.Store, owner string, log *slog.Logger) error {
+func (c *serveCommand) prepare(ctx context.Context, store *backend.Store, log *slog.Logger) error {
 	err := changeLimit(ctx, store, quota.ServerScope, (*int64)(c.MaxBytes), (*int64)(c.MaxObjects))
 	if err != nil {
 		return fmt.Errorf("set the server's limit: %w", err)
@@ -174,7 +202,7 @@ func (c *serveCommand) prepare(ctx context.Context, store *backend.Store, owner 
 		if b.maxBytes != nil {
 			limit.MaxBytes = *b.maxBytes
 		}
-		err := store.CreateBucket(ctx, meta.BucketName(b.name), owner, limit)
+		err := store.CreateBucket(ctx, backend.CreateBucketInput{Name: meta.BucketName(b.name), Owner: iam.RootName, Limit: limit})
 		switch {
 		case errors.Is(err, meta.ErrBucketExists):
 			err = changeLimit(ctx, store, quota.BucketScope(b.name), b.maxBytes, nil)
@@ -209,21 +237,19 @@ func changeLimit(ctx context.Context, store *backend.Store, scope quota.Scope, m
 
 // handler builds what answers requests.
 func (c *serveCommand) handler(
-	store *backend.Store, keys credentials, draining *atomic.Bool, log *slog.Logger,
+	store *backend.Store, keyring *encryption.Keyring, directory *iam.Directory, draining *atomic.Bool, log *slog.Logger,
 ) *s3api.Handler {
 	metrics := s3api.NewMetrics()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(store, metrics, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	config := s3api.Config{
-		Store:     store,
-		AccessKey: keys.accessKey, SecretKey: keys.secretKey,
-		Region: c.Region, Domains: c.Domain,
+		Store: store, Directory: directory, Keyring: keyring, Region: c.Region, Domains: c.Domain,
 		RetryAfter: c.RetryAfter, IdleTimeout: c.IdleTimeout,
 		Log: log,
 	}
 	config.System = admin.New(admin.Config{
-		Store: store, Verifier: s3api.NewVerifier(config), AccessKey: keys.accessKey, Gatherer: registry,
+		Store: store, Verifier: s3api.NewVerifier(config), Directory: directory, Gatherer: registry,
 		Ready: func() bool { return !draining.Load() }, Log: log,
 	})
 	return s3api.New(config, metrics)

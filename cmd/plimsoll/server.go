@@ -88,6 +88,7 @@ func (s *server) run(ctx context.Context, o runOptions) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(o.log.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return requests },
+		ConnContext:       s3api.ConnContext,
 		Protocols:         new(http.Protocols),
 	}
 	// S3 clients speak HTTP/1.1. Over HTTP/2 a refusal before the body would be a stream reset, Expect and
