@@ -3,11 +3,13 @@
 GO            ?= go
 GOBIN         := $(shell $(GO) env GOPATH)/bin
 GOLANGCI_LINT := $(GOBIN)/golangci-lint
-# Kept in step with .ci/run.
+VERSITYGW     := $(GOBIN)/versitygw
+# Kept in step with .ci/run; versitygw also with e2e/conformance.
 GOLANGCI_LINT_VERSION := v2.15.0
+VERSITYGW_VERSION     := v1.8.0
 FUZZTIME      ?= 10s
 
-.PHONY: build check fmt lint test race fuzz e2e big bench
+.PHONY: build check fmt lint test race fuzz e2e conformance big bench
 
 build: ## dist/plimsoll
 	$(GO) build -trimpath -o dist/plimsoll ./cmd/plimsoll
@@ -35,6 +37,9 @@ fuzz: ## every fuzz target for FUZZTIME
 e2e: ## the real binary and every client; none may be missing
 	PLIMSOLL_REQUIRE_CLIENTS=1 $(GO) test -count=1 ./e2e/...
 
+conformance: $(VERSITYGW) ## a public S3 test suite; what it may fail stands in e2e/conformance/expected-failures
+	$(GO) run ./e2e/conformance
+
 big: ## 5 GiB in and out with the server's memory watched; needs 11 GiB of disk
 	PLIMSOLL_BIG=1 $(GO) test -count=1 -timeout 30m -v -run TestMemory ./e2e
 
@@ -45,3 +50,6 @@ bench:
 # go.mod. It contains gofumpt.
 $(GOLANGCI_LINT):
 	$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(VERSITYGW):
+	$(GO) install github.com/versity/versitygw/cmd/versitygw@$(VERSITYGW_VERSION)

@@ -48,7 +48,7 @@ var never = []struct {
 // one below. The longest pattern that matches decides.
 var layers = [][]string{
 	{"quota"},
-	{"backend/meta/...", "backend/blob/...", "backend/checksum/..."},
+	{"backend/meta/...", "backend/blob/...", "backend/checksum/...", "backend/encryption/...", "backend/lifecycle/..."},
 	{"backend/..."},
 	{"s3api/..."},
 	{"cmd/..."},

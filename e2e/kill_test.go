@@ -31,20 +31,13 @@ const (
 // the server died may have happened or not, whole: nothing in between. And the checker must find nothing.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
-	if given := os.Getenv("PLIMSOLL_SEED"); given != "" {
-		var err error
-		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Logf("PLIMSOLL_SEED=%d runs the same load again; the moments of the kills are the clock's", seed)
+	seed := killSeed(t)
 	s := start(t, "--bucket", "killed", "--sync", "always")
 	moments := rand.New(rand.NewPCG(seed, 0))
 	writers := make([]*killWriter, killWriters)
 	for i := range writers {
 		writers[i] = &killWriter{
-			s: s, id: i, random: rand.New(rand.NewPCG(seed, uint64(i+1))), known: make(map[string]outcomes),
+			s: s, id: i, keys: killKeys, random: rand.New(rand.NewPCG(seed, uint64(i+1))), known: make(map[string]outcomes),
 		}
 	}
 	acknowledged, uncertain := 0, 0
@@ -81,6 +74,20 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// killSeed is what the load is drawn from.
+func killSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if given := os.Getenv("PLIMSOLL_SEED"); given != "" {
+		var err error
+		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("PLIMSOLL_SEED=%d runs the same load again; the moments of the kills are the clock's", seed)
+	return seed
+}
+
 // version is what a key holds: the content of the operation of this number, or nothing where it is 0.
 type version int64
 
@@ -91,6 +98,8 @@ type outcomes []version
 type killWriter struct {
 	s            *server
 	id           int
+	keys         int // how many it has
+	size         int // of every content, in bytes; 0 for all sizes
 	random       *rand.Rand
 	known        map[string]outcomes
 	next         version
@@ -101,7 +110,10 @@ type killWriter struct {
 func (w *killWriter) content(key string, v version) []byte {
 	sum := sha256.Sum256([]byte(fmt.Sprint(key, v)))
 	size := int(binary.LittleEndian.Uint32(sum[:4]) % (48 * kib))
-	if sum[4]%8 == 0 {
+	switch {
+	case w.size > 0:
+		size = w.size
+	case sum[4]%8 == 0:
 		size += 200 * kib
 	}
 	return append([]byte(fmt.Sprintf("%s %d\n", key, v)), random(binary.LittleEndian.Uint64(sum[8:]), size)...)
@@ -110,7 +122,7 @@ func (w *killWriter) content(key string, v version) []byte {
 // work runs operations, one at a time, until one is not answered.
 func (w *killWriter) work(ctx context.Context) {
 	for {
-		key := fmt.Sprintf("w%d/k%d", w.id, w.random.IntN(killKeys))
+		key := fmt.Sprintf("w%d/k%d", w.id, w.random.IntN(w.keys))
 		w.next++
 		before, v := w.known[key], w.next
 		if len(before) == 0 {

@@ -5,12 +5,18 @@ import (
 	"testing"
 )
 
+// rclone finds the server as ":s3:", without a configuration file.
+func (s *server) rclone() *tool {
+	s.t.Helper()
+	return s.client("rclone", "--config", "/dev/null", "--s3-provider", "Other", "--s3-endpoint", s.endpoint,
+		"--s3-access-key-id", accessKey, "--s3-secret-access-key", secretKey, "--s3-region", region,
+		"--s3-upload-cutoff", "5M", "--s3-chunk-size", "5M", "--retries", "1")
+}
+
 func TestRclone(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	rclone := s.client("rclone", "--config", "/dev/null", "--s3-provider", "Other", "--s3-endpoint", s.endpoint,
-		"--s3-access-key-id", accessKey, "--s3-secret-access-key", secretKey, "--s3-region", region,
-		"--s3-upload-cutoff", "5M", "--s3-chunk-size", "5M", "--retries", "1")
+	rclone := s.rclone()
 	big := random(2, 12*mib)
 	rclone.file("src/big.bin", big)
 	rclone.file("src/sub/ü space.txt", []byte("b"))

@@ -9,6 +9,7 @@ import {
   DeleteObjectCommand, DeleteObjectsCommand, DeleteBucketCommand, ListBucketsCommand, paginateListObjectsV2,
 } from "@aws-sdk/client-s3";
 import { Upload } from "@aws-sdk/lib-storage";
+import { createPresignedPost } from "@aws-sdk/s3-presigned-post";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 
 const s3 = new S3Client({ endpoint: process.argv[2], forcePathStyle: true });
@@ -57,6 +58,25 @@ assert.deepEqual(Buffer.from(await (await fetch(url)).arrayBuffer()), small);
 const target = await getSignedUrl(s3, new PutObjectCommand({ Bucket: "node", Key: "presigned" }));
 assert.equal((await fetch(target, { method: "PUT", body: small })).status, 200);
 assert.deepEqual(await read("presigned"), small);
+
+// A form that the SDK signs, sent by fetch as a browser does.
+async function postForm(body, conditions = []) {
+  const { url, fields } = await createPresignedPost(s3, {
+    Bucket: "node", Key: "form/${filename}", Conditions: [["content-length-range", 0, 80_000], ...conditions],
+  });
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  form.append("file", new Blob([body]), "ünicode.bin");
+  return fetch(url, { method: "POST", body: form });
+}
+const posted = await postForm(small);
+assert.deepEqual([posted.status, await posted.text()], [204, ""]);
+assert.deepEqual(await read("form/ünicode.bin"), small);
+const unfit = await postForm(large);
+assert.equal(unfit.status, 400);
+assert.match(await unfit.text(), /<Code>EntityTooLarge<\/Code>/);
+assert.equal((await postForm(small, [["starts-with", "$key", "other/"]])).status, 403);
+await send(DeleteObjectCommand, { Bucket: "node", Key: "form/ünicode.bin" });
 
 async function refused(status, name, promise) {
   const error = await promise.then(() => assert.fail(`${name} did not come`), (e) => e);
