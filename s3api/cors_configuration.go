@@ -90,12 +90,14 @@ func corsError(c *cors.Configuration, err error) error {
 	switch {
 	case errors.Is(err, cors.ErrRules) && len(c.Rules) > cors.MaxRules:
 		return s3err("InvalidRequest", "The number of CORS rules should not exceed allowed limit of "+itoa(cors.MaxRules)+" rules.")
-	case errors.Is(err, cors.ErrMethod) && value.Value != "":
+	case errors.Is(err, cors.ErrMethod):
 		return s3err("InvalidRequest", "Found unsupported HTTP method in CORS config. Unsupported method is "+value.Value)
 	case errors.Is(err, cors.ErrOrigin) && value.Value != "":
 		return s3err("InvalidRequest", `AllowedOrigin "`+value.Value+`" can not have more than one wildcard.`)
 	case errors.Is(err, cors.ErrHeader):
 		return s3err("InvalidRequest", `AllowedHeader "`+value.Value+`" can not have more than one wildcard.`)
+	case errors.Is(err, cors.ErrCharacter):
+		return s3err("InvalidRequest", `AllowedHeader "`+value.Value+`" contains invalid character.`)
 	case errors.Is(err, cors.ErrExpose):
 		return s3err("InvalidRequest", `ExposeHeader "`+value.Value+`" contains wildcard. We currently do not support `+
 			"wildcard for ExposeHeader.")
@@ -136,6 +138,11 @@ func (rq *request) preflight() error {
 		return refused
 	}
 	asked := listed(header.Values("Access-Control-Request-Headers"))
+	for _, name := range asked {
+		if !cors.IsHeaderName(name) {
+			return s3err("BadRequest", `Access-Control-Request-Headers "`+name+`" contains invalid character.`)
+		}
+	}
 	rule, ok := access.cors.Match(origin, method, asked)
 	if !ok {
 		refused.Message = "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, " +

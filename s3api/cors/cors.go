@@ -38,12 +38,14 @@ var Methods = []string{"GET", "PUT", "POST", "DELETE", "HEAD"}
 
 // What Validate finds.
 var (
-	ErrRules    = errors.New("no rules, or too many")
-	ErrMethod   = errors.New("a method that CORS rules do not have")
-	ErrOrigin   = errors.New("no origin, or one with more than one wildcard")
-	ErrHeader   = errors.New("a header with more than one wildcard")
-	ErrExpose   = errors.New("an exposed header with a wildcard")
-	ErrNegative = errors.New("a negative age")
+	ErrRules  = errors.New("no rules, too many, or one without methods")
+	ErrMethod = errors.New("a method that CORS rules do not have")
+	ErrOrigin = errors.New("no origin, or one with more than one wildcard")
+	ErrHeader = errors.New("a header with more than one wildcard")
+	ErrExpose = errors.New("an exposed header with a wildcard")
+	// ErrCharacter is a header, allowed or exposed, that no header can be.
+	ErrCharacter = errors.New("a character that headers do not have")
+	ErrNegative  = errors.New("a negative age")
 )
 
 // ValueError says which value is wrong, and how.
@@ -66,7 +68,7 @@ func (c *Configuration) Validate() error {
 	for i := range c.Rules {
 		r := &c.Rules[i]
 		if len(r.Methods) == 0 {
-			return &ValueError{"", ErrMethod}
+			return &ValueError{"", ErrRules}
 		}
 		for _, m := range r.Methods {
 			if !slices.Contains(Methods, m) {
@@ -81,21 +83,46 @@ func (c *Configuration) Validate() error {
 				return &ValueError{o, ErrOrigin}
 			}
 		}
-		for _, h := range r.Headers {
-			if strings.Count(h, "*") > 1 {
-				return &ValueError{h, ErrHeader}
-			}
-		}
-		for _, h := range r.Expose {
-			if strings.Contains(h, "*") {
-				return &ValueError{h, ErrExpose}
-			}
+		if err := r.validateHeaders(); err != nil {
+			return err
 		}
 		if r.MaxAgeSeconds != nil && *r.MaxAgeSeconds < 0 {
 			return &ValueError{fmt.Sprint(*r.MaxAgeSeconds), ErrNegative}
 		}
 	}
 	return nil
+}
+
+func (r *Rule) validateHeaders() error {
+	for _, h := range r.Headers {
+		if strings.Count(h, "*") > 1 {
+			return &ValueError{h, ErrHeader}
+		}
+		if !IsHeaderName(strings.Replace(h, "*", "", 1)) && h != "*" {
+			return &ValueError{h, ErrCharacter}
+		}
+	}
+	for _, h := range r.Expose {
+		if strings.Contains(h, "*") {
+			return &ValueError{h, ErrExpose}
+		}
+		if !IsHeaderName(h) {
+			return &ValueError{h, ErrCharacter}
+		}
+	}
+	return nil
+}
+
+// IsHeaderName reports whether a text can be the name of a header: RFC 9110 section 5.1.
+func IsHeaderName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+		if !letter && strings.IndexByte("!#$%&'*+-.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // Match returns the first rule that allows a request of a page of that origin. headers are those that a preflight asks

@@ -66,7 +66,10 @@ func TestValidate(t *testing.T) {
 	}{
 		"none":            {nil, ErrRules},
 		"too many":        {many, ErrRules},
-		"no method":       {change(func(r *Rule) { r.Methods = nil }), ErrMethod},
+		"no method":       {change(func(r *Rule) { r.Methods = nil }), ErrRules},
+		"empty method":    {change(func(r *Rule) { r.Methods = []string{""} }), ErrMethod},
+		"header":          {change(func(r *Rule) { r.Headers = []string{"a b"} }), ErrCharacter},
+		"exposed header":  {change(func(r *Rule) { r.Expose = []string{"a:b"} }), ErrCharacter},
 		"PATCH":           {change(func(r *Rule) { r.Methods = []string{"PATCH"} }), ErrMethod},
 		"lower case":      {change(func(r *Rule) { r.Methods = []string{"get"} }), ErrMethod},
 		"no origin":       {change(func(r *Rule) { r.Origins = nil }), ErrOrigin},
