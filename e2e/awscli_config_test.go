@@ -149,7 +149,10 @@ var cliConfigurations = []struct {
 		value: `{"IndexDocument":{"Suffix":"index.html"},"ErrorDocument":{"Key":"error.html"}}`,
 		want:  []string{`"Suffix":"index.html"`, `"Key":"error.html"`}, remove: "delete-bucket-website",
 	},
-	{name: "bucket-versioning", flag: "versioning-configuration", value: `{"Status":"Enabled"}`, want: []string{`"Status":"Enabled"`}},
+	{
+		name: "bucket-versioning", flag: "versioning-configuration", value: `{"Status":"Enabled"}`,
+		want: []string{`"Status":"Enabled"`},
+	},
 	{
 		name: "object-lock-configuration", absent: "ObjectLockConfigurationNotFoundError", flag: "object-lock-configuration",
 		value: `{"ObjectLockEnabled":"Enabled","Rule":{"DefaultRetention":{"Mode":"GOVERNANCE","Days":1}}}`,
@@ -213,7 +216,8 @@ func TestAWSCLIConfigurations(t *testing.T) {
 		`{"Rules":[{"ObjectOwnership":"ObjectWriter"}]}`,
 	})
 	aws.want(acl)
-	aws.refused("InvalidBucketState", "put-bucket-versioning", "--bucket", bucket, "--versioning-configuration", "Status=Suspended")
+	aws.refused("InvalidBucketState", "put-bucket-versioning", "--bucket", bucket,
+		"--versioning-configuration", "Status=Suspended")
 	aws.want([]string{"delete-bucket", "--bucket", bucket})
 }
 
@@ -273,9 +277,11 @@ func TestAWSCLIVersions(t *testing.T) {
 	aws.want(object("put-object-legal-hold", "--legal-hold", "Status=OFF", "--version-id", second.VersionID))
 	aws.refused("AccessDenied", locked...)
 	// One version goes, the other is still protected: a batch says so key by key.
-	batch := fmt.Sprintf(`{"Objects":[{"Key":"a page","VersionId":%q},{"Key":"a page","VersionId":%q},{"Key":"a page","VersionId":%q}]}`,
+	batch := fmt.Sprintf(`{"Objects":[{"Key":"a page","VersionId":%q},{"Key":"a page","VersionId":%q},`+
+		`{"Key":"a page","VersionId":%q}]}`,
 		first.VersionID, second.VersionID, marker.VersionID)
-	aws.want([]string{"delete-objects", "--bucket", "ledger", "--delete", batch}, `"DeleteMarker":true`, `"Code":"AccessDenied"`)
+	aws.want([]string{"delete-objects", "--bucket", "ledger", "--delete", batch},
+		`"DeleteMarker":true`, `"Code":"AccessDenied"`)
 	aws.want(object("get-object", "read"), second.VersionID) // the marker is gone
 	s.wantUsage("ledger", 6, 1, 0)
 	aws.want(append(locked, "--bypass-governance-retention"))

@@ -167,14 +167,14 @@ func TestBadRequests(t *testing.T) {
 			"<Delete><Object><Key>canary</Key></Object></Delete>")}, 400, "InvalidRequest"},
 
 		// What would fall through to the plain operation in a router that does not know it.
-		{"DELETE ?policy", request{method: http.MethodDelete, path: "/bad?policy"}, 501, "NotImplemented"},
-		{"DELETE ?lifecycle=", request{method: http.MethodDelete, path: "/bad?lifecycle="}, 501, "NotImplemented"},
+		{"DELETE ?metadataTable=", request{method: http.MethodDelete, path: "/bad?metadataTable="}, 501, "NotImplemented"},
 		{"DELETE ?uploads", request{method: http.MethodDelete, path: "/bad?uploads"}, 501, "NotImplemented"},
-		{"PUT ?tagging", request{method: http.MethodPut, path: "/bad/canary?tagging", body: []byte("<Tagging/>")}, 501, "NotImplemented"},
-		{"PUT ?acl", request{method: http.MethodPut, path: "/bad/canary?acl"}, 501, "NotImplemented"},
-		{"DELETE ?tagging", request{method: http.MethodDelete, path: "/bad/canary?tagging"}, 501, "NotImplemented"},
-		{"PUT ?versioning", request{method: http.MethodPut, path: "/bad?versioning", body: []byte("<VersioningConfiguration/>")}, 501, "NotImplemented"},
-		{"PUT with SSE-C", object("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256"), 501, "NotImplemented"},
+		{"PUT ?tagging", request{method: http.MethodPut, path: "/bad/canary?tagging", body: []byte("<Tagging/>")}, 400, "MalformedXML"},
+		{"PUT ?acl", request{method: http.MethodPut, path: "/bad/canary?acl"}, 400, "AccessControlListNotSupported"},
+		{"PUT ?versioning", request{method: http.MethodPut, path: "/bad?versioning", body: []byte("<VersioningConfiguration/>")}, 400, "MalformedXML"},
+		{"PUT ?policy", request{method: http.MethodPut, path: "/bad?policy", body: []byte("{}")}, 400, "MalformedPolicy"},
+		{"PUT ?lifecycle without a checksum", request{method: http.MethodPut, path: "/bad?lifecycle", body: []byte("<LifecycleConfiguration/>")}, 400, "InvalidRequest"},
+		{"PUT with SSE-C without a key", object("X-Amz-Server-Side-Encryption-Customer-Algorithm", "AES256"), 400, "InvalidArgument"},
 		{"force delete", request{method: http.MethodDelete, path: "/bad", header: header("X-Minio-Force-Delete", "true")}, 409, "BucketNotEmpty"},
 		{"a method that S3 does not have", request{method: http.MethodPatch, path: "/bad/canary"}, 405, "MethodNotAllowed"},
 	} {
@@ -233,8 +233,8 @@ func TestBadChunks(t *testing.T) {
 		{"no last chunk", s.chunkedPut([]byte("3\r\nabc\r\n"), 3), 400, "IncompleteBody"},
 		{"less than declared", s.chunkedPut(good, len(data)+1), 400, "IncompleteBody"},
 		{"more than declared", s.chunkedPut(good, len(data)-1), 400, "IncompleteBody"},
-		{"decoded length of letters", s.chunkedPut(good, 0, "X-Amz-Decoded-Content-Length", "many"), 400, "InvalidArgument"},
-		{"negative decoded length", s.chunkedPut(good, -1), 400, "InvalidArgument"},
+		{"decoded length of letters", s.chunkedPut(good, 0, "X-Amz-Decoded-Content-Length", "many"), 411, "MissingContentLength"},
+		{"negative decoded length", s.chunkedPut(good, -1), 411, "MissingContentLength"},
 	} {
 		s.send(c.rq).want(t, c.name, c.status, c.code)
 	}

@@ -158,7 +158,8 @@ func TestMCLifecycle(t *testing.T) {
 	mc.run("mb", "plimsoll/cycle")
 	mc.refused("lifecycle configuration does not exist", "ilm", "rule", "ls", "plimsoll/cycle")
 	mc.run(words("ilm rule add --expire-days 30 --prefix logs/ plimsoll/cycle")...)
-	mc.run(words("ilm rule add --noncurrent-expire-days 7 --noncurrent-expire-newer 2 --expire-delete-marker plimsoll/cycle")...)
+	mc.run(words("ilm rule add --noncurrent-expire-days 7 --noncurrent-expire-newer 2 --expire-delete-marker " +
+		"plimsoll/cycle")...)
 	mc.want(words("ilm rule ls plimsoll/cycle"), "logs/", "30", "NoncurrentVersionExpiration", "7")
 	var exported struct {
 		Rules []struct {
@@ -234,11 +235,13 @@ func TestMCCORS(t *testing.T) {
 	s := start(t)
 	mc := s.mc()
 	mc.file("cors.xml", []byte(`<CORSConfiguration><CORSRule><AllowedOrigin>https://app.example.com</AllowedOrigin>`+
-		`<AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader><MaxAgeSeconds>60</MaxAgeSeconds></CORSRule></CORSConfiguration>`))
+		`<AllowedMethod>GET</AllowedMethod><AllowedHeader>*</AllowedHeader><MaxAgeSeconds>60</MaxAgeSeconds>`+
+		`</CORSRule></CORSConfiguration>`))
 	mc.run("mb", "plimsoll/pages")
 	mc.want(words("cors get plimsoll/pages"), "No bucket CORS configuration found")
 	mc.run(words("cors set plimsoll/pages cors.xml")...)
-	mc.want(words("cors get plimsoll/pages"), "<AllowedOrigin>https://app.example.com</AllowedOrigin>", "<MaxAgeSeconds>60<")
+	mc.want(words("cors get plimsoll/pages"), "<AllowedOrigin>https://app.example.com<",
+		"<MaxAgeSeconds>60<")
 	mc.run(words("cors remove plimsoll/pages")...)
 	mc.want(words("cors get plimsoll/pages"), "No bucket CORS configuration found")
 }

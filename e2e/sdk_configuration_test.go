@@ -204,7 +204,9 @@ func TestSDKProvisioning(t *testing.T) {
 	if err != nil || len(versions.Versions) != 1 {
 		t.Fatalf("%+v, %v", versions, err)
 	}
-	_, err = client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: provisioned, Key: aws.String("k"), VersionId: versions.Versions[0].VersionId})
+	_, err = client.DeleteObject(ctx, &s3.DeleteObjectInput{
+		Bucket: provisioned, Key: aws.String("k"), VersionId: versions.Versions[0].VersionId,
+	})
 	wantCode(t, "delete of the version", err, "")
 	_, err = client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: provisioned})
 	wantCode(t, "delete", err, "")
@@ -214,8 +216,9 @@ func TestSDKProvisioning(t *testing.T) {
 	// A bucket of the same name knows nothing of the one before.
 	s.bucket(*provisioned)
 	read("anew", false)
-	if out, err := client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: provisioned}); err != nil || out.Status != "" {
-		t.Errorf("versioning of the new bucket: %+v, %v", out, err)
+	state, err := client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: provisioned})
+	if err != nil || state.Status != "" {
+		t.Errorf("versioning of the new bucket: %+v, %v", state, err)
 	}
 }
 
