@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -97,7 +98,7 @@ type createBucketConfiguration struct {
 	LocationConstraint string    `xml:"LocationConstraint"`
 	Location           *struct{} `xml:"Location"`
 	Bucket             *struct{} `xml:"Bucket"`
-	Tags               *struct{} `xml:"Tags"`
+	Tags               *tagSet   `xml:"Tags"`
 }
 
 // createBucket answers CreateBucket: gofakes3 refuses names that S3 takes, and does not read the body.
@@ -107,19 +108,22 @@ func createBucket(rq *request) error {
 	if !ValidBucketName(name) {
 		return s3err("InvalidBucketName").with("BucketName", name)
 	}
+	var asked createBucketConfiguration
 	if rq.r.ContentLength != 0 {
-		var in createBucketConfiguration
-		if err := rq.readXML("CreateBucketConfiguration", maxConfigBytes, &in); err != nil {
+		if err := rq.readXML("CreateBucketConfiguration", maxConfigBytes, &asked); err != nil {
 			return err
 		}
-		if in.Location != nil || in.Bucket != nil || in.Tags != nil {
-			return s3err("NotImplemented", "Directory buckets and tags on creation are not implemented.")
+		if asked.Location != nil || asked.Bucket != nil {
+			return s3err("NotImplemented", "Directory buckets are not implemented.")
 		}
-		if err := rq.checkLocation(in.LocationConstraint); err != nil {
+		if err := rq.checkLocation(asked.LocationConstraint); err != nil {
 			return err
 		}
 	}
 	created, err := rq.newBucket()
+	if err == nil && asked.Tags != nil {
+		err = rq.addTags(&created, asked.Tags)
+	}
 	if err != nil {
 		return err
 	}
@@ -132,10 +136,23 @@ func createBucket(rq *request) error {
 	if err != nil {
 		return err
 	}
-	rq.w.Header().Set("Location", "/"+name)
-	rq.w.Header().Set("Content-Length", "0")
-	rq.w.WriteHeader(http.StatusOK)
-	return nil
+	rq.w.set("Location", "/"+name)
+	rq.w.set("X-Amz-Bucket-Arn", "arn:aws:s3:::"+name)
+	return rq.done(http.StatusOK)
+}
+
+// addTags gives a new bucket its tags.
+func (rq *request) addTags(in *backend.CreateBucketInput, set *tagSet) error {
+	tags, err := set.tags(maxBucketTags)
+	if err != nil {
+		return err
+	}
+	if err := rq.allow(permission{action: "s3:TagResource"}, nil, ""); err != nil {
+		return err
+	}
+	raw, err := json.Marshal(tags)
+	in.Configs = append(in.Configs, meta.Config{Kind: configTagging, Value: raw})
+	return err
 }
 
 // newBucket is the bucket that a CreateBucket's headers ask for.

@@ -251,3 +251,22 @@ func TestTagging(t *testing.T) {
 		method: http.MethodPut, path: "/photos/k", body: "x", header: map[string]string{"x-amz-tagging": "a=1&a=2"},
 	}).wantError(t, 400, "InvalidArgument")
 }
+
+func TestBucketTagsFromTheStart(t *testing.T) {
+	s := newServer(t)
+	create := func(name, tags string) answer {
+		return s.do(call{
+			method: http.MethodPut, path: "/" + name,
+			body: "<CreateBucketConfiguration><Tags>" + tags + "</Tags></CreateBucketConfiguration>",
+		})
+	}
+	const tag = "<Tag><Key>team</Key><Value>red</Value></Tag>"
+	if got := create("photos", tag).want(t, 200).header.Get("X-Amz-Bucket-Arn"); got != "arn:aws:s3:::photos" {
+		t.Errorf("the ARN is %q", got)
+	}
+	if body := s.get("/photos?tagging").want(t, 200).body; !strings.Contains(body, tag) {
+		t.Errorf("the tags: %s", body)
+	}
+	create("other", tag+tag).wantError(t, 400, "InvalidTag")
+	s.get("/other").wantError(t, 404, "NoSuchBucket")
+}
