@@ -4,8 +4,8 @@
 // # One request
 //
 // Handler gives the request an id, finds bucket and key in its path or host, looks its operation up in the routing
-// tables (routes.go), verifies SigV4 over the request as it came, and refuses headers that ask for what is not
-// implemented. Then the operation's function answers, by itself or through gofakes3. No byte of a body is read before
+// tables (routes.go), verifies SigV4 over the request as it came, decides whether its signer may do that (authorize.go),
+// and refuses headers that ask for what is not implemented. Then the operation's function answers, by itself or through gofakes3. No byte of a body is read before
 // the store has decided that the object fits: 100 Continue goes out with the first read.
 //
 // gofakes3 is made anew for each request, around a backend that is bound to it (bound.go), behind a ResponseWriter that
@@ -15,7 +15,8 @@
 // # Bodies
 //
 // A body passes: the connection with an idle deadline (idleBody); the aws-chunked decoder where there is one
-// (awschunked); the payload hash and the declared checksum (payload); gofakes3's MD5; the store. What fails on the way
+// (awschunked); the payload hash and the declared checksum (payload); the store, which computes the MD5. gofakes3 never
+// sees it. What fails on the way
 // is returned by Read, and the store leaves nothing behind. Memory per request is bounded by the store's buffers and, for
 // XML documents, by the limits in payload.go; a listing holds one page.
 //
@@ -23,41 +24,57 @@
 //
 // # Operations
 //
-// All that S3 defines stand in routes.go. Those that this server answers, and who does:
+// All that S3 defines stand in routes.go; what each needs to be allowed, in permissions.go. Who answers them; where names
+// are left out, Get, Put and Delete of one configuration are meant together:
 //
-//	ListBuckets              s3api     prefix, max-buckets, bucket-region, continuation-token
-//	CreateBucket             s3api     gofakes3 refuses valid names and does not read the body
-//	HeadBucket               s3api
-//	DeleteBucket             gofakes3  without x-minio-force-delete; unfinished uploads are aborted
-//	GetBucketLocation        s3api
-//	GetBucketCors            s3api     and Put and Delete; a preflight needs no credentials
-//	GetBucketEncryption      s3api     and Put and Delete; without one, nothing is encrypted that does not ask for it
-//	GetBucketLifecycle...    s3api     and Put and Delete; without transitions. Package backend acts on them
-//	GetBucketLogging         s3api     never configured; Put takes what leaves it so. The same for notification,
-//	                                   requestPayment, accelerate, and, without Put, replication, analytics, inventory,
-//	                                   metrics and intelligent-tiering
-//	GetBucketWebsite         s3api     and Put and Delete; kept, and not acted on: there is no website endpoint
-//	GetBucketVersioning      s3api     always "never enabled"
-//	ListObjects              s3api     gofakes3 has no encoding-type
-//	ListObjectsV2            s3api
-//	PutObject                gofakes3  after preparation: payload, headers, preconditions
-//	PostObject               s3api     gofakes3 holds the file in memory and checks no policy
-//	GetObject                s3api     gofakes3 has no parts, no ETags of uploads, and half of the conditions
-//	HeadObject               s3api     the same
-//	GetObjectAttributes      s3api     not in gofakes3; parts with checksums where the upload asked for some
-//	DeleteObject             gofakes3
-//	DeleteObjects            s3api     gofakes3 has no error per key
-//	CopyObject               s3api     gofakes3 has no versions, directives and conditions; asks to read the source, too
-//	CreateMultipartUpload    s3api     gofakes3 has no checksums
-//	UploadPart               gofakes3  after preparation
-//	UploadPartCopy           s3api     not in gofakes3; asks to read the source, too
-//	ListParts                s3api     gofakes3 has no checksums
-//	ListMultipartUploads     s3api     gofakes3 has no encoding-type
-//	CompleteMultipartUpload  s3api     gofakes3 has no checksums and preconditions
-//	AbortMultipartUpload     gofakes3  after x-amz-if-match-initiated-time
-//	RestoreObject            s3api     refused: no object is archived
+//	ListBuckets                     s3api     prefix, max-buckets, bucket-region, continuation-token
+//	CreateBucket                    s3api     gofakes3 refuses valid names and does not read the body
+//	HeadBucket                      s3api
+//	DeleteBucket                    gofakes3  without x-minio-force-delete; unfinished uploads are aborted
+//	GetBucketLocation               s3api
+//	BucketAcl, ObjectAcl            s3api     evaluated; off unless the bucket's ownership lets them mean something
+//	BucketCors                      s3api     a preflight needs no credentials
+//	BucketEncryption                s3api     without one, nothing is encrypted that does not ask for it
+//	BucketLifecycleConfiguration    s3api     without transitions; package backend acts on it
+//	BucketOwnershipControls         s3api
+//	BucketPolicy, PolicyStatus      s3api     compiled once for each change (bucket_access.go)
+//	BucketTagging, ObjectTagging    s3api
+//	BucketVersioning                s3api     without MFA delete
+//	BucketWebsite                   s3api     kept, and not acted on: there is no website endpoint
+//	PublicAccessBlock               s3api     none unless it is put
+//	ObjectLockConfiguration         s3api
+//	ObjectRetention, LegalHold      s3api
+//	BucketLogging, Notification,    s3api     never configured; Put takes what leaves it so
+//	RequestPayment, Accelerate
+//	BucketReplication, Analytics,   s3api     never configured; Put is 501
+//	Inventory, Metrics, Tiering
+//	ListObjects, ListObjectsV2      s3api     gofakes3 has no encoding-type
+//	ListObjectVersions              s3api     gofakes3's is that of a fake
+//	PutObject                       gofakes3  after preparation: payload, headers, preconditions
+//	PostObject                      s3api     gofakes3 holds the file in memory and checks no policy
+//	GetObject, HeadObject           s3api     gofakes3 has no parts, no ETags of uploads, and half of the conditions
+//	GetObjectAttributes             s3api     not in gofakes3; parts with checksums where the upload asked for some
+//	DeleteObject                    gofakes3  after preparation: version, conditions
+//	DeleteObjects                   s3api     gofakes3 has no error per key
+//	CopyObject                      s3api     gofakes3 has no versions, directives and conditions; asks to read the source
+//	CreateMultipartUpload           s3api     gofakes3 has no checksums
+//	UploadPart                      gofakes3  after preparation
+//	UploadPartCopy                  s3api     not in gofakes3; asks to read the source, too
+//	ListParts                       s3api     gofakes3 has no checksums
+//	ListMultipartUploads            s3api     gofakes3 has no encoding-type
+//	CompleteMultipartUpload         s3api     gofakes3 has no checksums and preconditions
+//	AbortMultipartUpload            gofakes3  after x-amz-if-match-initiated-time
+//	RestoreObject                   s3api     refused: no object is archived
 //
-// Everything else is answered 501 NotImplemented and touches nothing.
+// 501 NotImplemented, and nothing is touched: SelectObjectContent, GetObjectTorrent, RenameObject, AppendObject,
+// UpdateObjectEncryption, CreateSession, bucket ABAC, bucket metadata tables, and whatever S3 will define.
+//
+// # Access
+//
+// Users are package iam's; what they may do is decided in authorize.go, in this order: what a policy denies is denied,
+// except that root keeps hold of bucket policies; root, and the owner of a bucket, may do everything; others what an
+// identity policy, the bucket's policy or a list allows them. A key that is not there is AccessDenied for who may not
+// list the bucket.
 //
 // # Encryption
 //
@@ -69,7 +86,9 @@
 //
 // # Where this differs from S3
 //
-// A copy shares the source's blobs and keeps its ETag, also that of a multipart upload ("md5-N"), which S3 would compute
+// All users belong to one account, and every user has a canonical id, and owns buckets, as an account has on AWS. A bucket
+// has no public access block until it is given one. Without ownership controls it is BucketOwnerEnforced, also after they
+// were deleted. A copy shares the source's blobs and keeps its ETag, also that of a multipart upload ("md5-N"), which S3 would compute
 // anew. DeleteBucket aborts unfinished uploads. Listings with encoding-type=url write a space as %20, which every
 // decoder takes, where S3 writes "+".
 package s3api

@@ -114,7 +114,7 @@ func formError(err error) error {
 }
 
 // policyFields are those that sign a form; it has all of them, or none.
-var policyFields = []string{"Policy", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"}
+var policyFields = []string{"policy", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"}
 
 // authenticateForm finds out whose the form is, and returns its policy. A form without one is anonymous.
 func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) {

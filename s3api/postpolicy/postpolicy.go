@@ -121,7 +121,9 @@ func (p *Policy) add(raw json.RawMessage) error {
 		if json.Unmarshal(list[1], &field) != nil || json.Unmarshal(list[2], &value) != nil || !strings.HasPrefix(field, "$") {
 			return invalid("Invalid condition: %s takes a field, with a dollar sign, and a value.", operator)
 		}
-		p.conditions = append(p.conditions, newCondition(operator, field, value))
+		c := newCondition(operator, field, value)
+		c.text = string(raw)
+		p.conditions = append(p.conditions, c)
 		return nil
 	case "content-length-range":
 		return p.addRange(list[1], list[2])
@@ -132,7 +134,7 @@ func (p *Policy) add(raw json.RawMessage) error {
 func newCondition(operator, field, value string) condition {
 	return condition{
 		field: strings.ToLower(strings.TrimPrefix(field, "$")), value: value, prefix: operator == "starts-with",
-		text: fmt.Sprintf(`["%s","%s","%s"]`, operator, field, value),
+		text: fmt.Sprintf(`["%s", "%s", "%s"]`, operator, field, value),
 	}
 }
 

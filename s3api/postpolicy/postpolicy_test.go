@@ -35,7 +35,7 @@ func TestCheck(t *testing.T) {
 		{"starts-with", `["starts-with", "$key", "user/"]`, form("key", "user/a"), ""},
 		{"starts with something else", `["starts-with", "$key", "user/"]`, form("key", "use"), "starts-with"},
 		{"starts with anything", `["starts-with", "$key", ""]`, form("key", "x"), ""},
-		{"missing field", `{"key": "a"}, {"acl": "private"}`, form("key", "a"), `["eq","$acl","private"]`},
+		{"missing field", `{"key": "a"}, {"acl": "private"}`, form("key", "a"), `["eq", "$acl", "private"]`},
 		{"field without condition", `{"key": "a"}`, form("key", "a", "acl", "public-read"), "Extra input fields: acl"},
 		{"ignored field", `{"key": "a"}`, form("key", "a", "x-ignore-me", "1"), ""},
 		{"bucket", `{"bucket": "other"}, {"key": "a"}`, form("key", "a"), "$bucket"},

@@ -52,6 +52,7 @@ const (
 	msgNotYetValid     = "Request is not yet valid"
 	msgExpired         = "Request has expired."
 	msgPolicyAlgorithm = `X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"`
+	msgPolicyOnly      = "Only AWS4-HMAC-SHA256 is supported"
 	msgPolicyDate      = "X-Amz-Date must be formated via ISO8601 Long format"
 	msgMismatch        = "The request signature we calculated does not match the signature you provided. " +
 		"Check your key and signing method."

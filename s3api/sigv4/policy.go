@@ -25,7 +25,7 @@ func (v *Verifier) VerifyPolicy(a PolicyAuth) (*Identity, error) {
 	case algorithmV4A:
 		return nil, errV4A("The signing algorithm " + algorithmV4A)
 	default:
-		return nil, errInvalidArgument(msgPolicyAlgorithm, "X-Amz-Algorithm", a.Algorithm)
+		return nil, errInvalidArgument(msgPolicyOnly, "X-Amz-Algorithm", a.Algorithm)
 	}
 	t, ok := parseTime(a.Date)
 	if !ok {
@@ -33,7 +33,7 @@ func (v *Verifier) VerifyPolicy(a PolicyAuth) (*Identity, error) {
 	}
 	c := claim{time: t, timestamp: a.Date, signature: a.Signature, payload: UnsignedPayload}
 	if detail, extra := v.parseCredential(&c, a.Credential); detail != "" {
-		e := errInvalidArgument("Error parsing the X-Amz-Credential parameter; "+detail, "X-Amz-Credential", a.Credential)
+		e := errInvalidArgument(detail, "X-Amz-Credential", a.Credential)
 		e.Extra = append(e.Extra, extra...)
 		return nil, e
 	}
