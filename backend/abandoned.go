@@ -24,7 +24,7 @@ func (s *Store) keepAborting(ctx context.Context) {
 	tick := time.NewTicker(abandonedEvery)
 	defer tick.Stop()
 	for {
-		aborted, err := s.abortAbandoned(ctx)
+		aborted, err := s.abortAbandoned(ctx, s.abortAfter)
 		if err != nil && ctx.Err() == nil {
 			s.log.Error("abort uploads that were not completed", "error", err)
 		}
@@ -39,9 +39,9 @@ func (s *Store) keepAborting(ctx context.Context) {
 	}
 }
 
-// abortAbandoned aborts the uploads that are as old as they may get, and returns how many those were. What goes wrong in
+// abortAbandoned aborts the uploads that were begun as long ago, and returns how many those were. What goes wrong in
 // one bucket does not keep the others waiting.
-func (s *Store) abortAbandoned(ctx context.Context) (int, error) {
+func (s *Store) abortAbandoned(ctx context.Context, after time.Duration) (int, error) {
 	buckets, err := s.meta.Buckets(ctx)
 	if err != nil {
 		return 0, err
@@ -49,7 +49,7 @@ func (s *Store) abortAbandoned(ctx context.Context) (int, error) {
 	aborted := 0
 	var errs []error
 	for _, b := range buckets {
-		n, err := s.abortAbandonedIn(ctx, b.Name, s.timestamp().Add(-s.abortAfter))
+		n, err := s.abortAbandonedIn(ctx, b.Name, s.timestamp().Add(-after))
 		aborted += n
 		if err != nil && !errors.Is(err, meta.ErrNoSuchBucket) {
 			errs = append(errs, err)

@@ -29,7 +29,6 @@ func TestAbortAbandoned(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			now := begun
 			f := open(t, func(o *Options) { o.Now = func() time.Time { return now } })
-			f.abortAfter = tt.after // not in the options: no pass of the store's own comes between
 			f.createBucket("c", quota.Limit{})
 			first := f.createUpload("first", meta.Upload{})
 			f.part("first", first, 1, noise(300_000, 1))
@@ -38,7 +37,7 @@ func TestAbortAbandoned(t *testing.T) {
 				t.Fatal(err)
 			}
 			now = tt.now
-			if aborted, err := f.abortAbandoned(background); err != nil || aborted != tt.aborted {
+			if aborted, err := f.abortAbandoned(background, tt.after); err != nil || aborted != tt.aborted {
 				t.Fatalf("%d aborted, error %v; want %d", aborted, err, tt.aborted)
 			}
 			want := quota.Usage{PartBytes: 300_000, Uploads: 1}
@@ -53,13 +52,12 @@ func TestAbortAbandoned(t *testing.T) {
 func TestAbortAbandonedPages(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	f := open(t, func(o *Options) { o.Now = func() time.Time { return now } })
-	f.abortAfter = time.Hour
 	for i := range abandonedPage + 1 {
 		f.createUpload(meta.Key(fmt.Sprintf("k%04d", i)), meta.Upload{})
 	}
 	now = now.Add(time.Hour)
 	kept := f.createUpload("k0000", meta.Upload{})
-	if aborted, err := f.abortAbandoned(background); err != nil || aborted != abandonedPage+1 {
+	if aborted, err := f.abortAbandoned(background, time.Hour); err != nil || aborted != abandonedPage+1 {
 		t.Fatalf("%d aborted, error %v", aborted, err)
 	}
 	page, err := f.ListMultipartUploads(background, meta.UploadsRequest{Bucket: "b", Limit: 10})

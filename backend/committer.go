@@ -286,7 +286,7 @@ func (c *committer) refreshBuckets(batch []*proposal, results []meta.Result) {
 // failure is the answer to a proposal whose batch could not be stored. Where it is not certain that nothing of it is on
 // disk, its blobs stay, unsettled, and the next start sweeps what is not referred to.
 func (c *committer) failure(p *proposal, err error) error {
-	if isDiskFull(err) {
+	if isDiskFull(err) && !errors.Is(err, meta.ErrUncertain) {
 		return c.store.diskFull(p.bytes, err)
 	}
 	c.store.log.Error("commit failed", "error", err)

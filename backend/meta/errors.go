@@ -24,6 +24,8 @@ var (
 	ErrLockNeedsVersioning = errors.New("object lock needs versioning to be enabled")
 	// ErrStale says that what the mutation was made from has changed since it was read: read again, try again.
 	ErrStale = errors.New("stale")
+	// ErrUncertain says that a Commit has failed, and that something of it may be there after a restart.
+	ErrUncertain = errors.New("it is not certain that nothing is stored")
 	// ErrCorrupt says that a stored row is not what was written.
 	ErrCorrupt = errors.New("corrupt metadata")
 	// ErrNewerFormat says that the data was written by a newer Plimsoll.

@@ -28,8 +28,8 @@ import (
 // Repository is the metadata of a store.
 type Repository interface {
 	// Commit applies the mutations in order, in one transaction, and makes it durable. An error means that none of
-	// them is stored, now or after a restart; it wraps the cause (syscall.ENOSPC among them), and the repository goes
-	// on serving. The results are those of the mutations, in order.
+	// them is stored, now or after a restart, unless it wraps ErrUncertain; it wraps the cause (syscall.ENOSPC among
+	// them), and the repository goes on serving. The results are those of the mutations, in order.
 	Commit(ctx context.Context, batch []Mutation) ([]Result, error)
 
 	// Bucket returns a bucket's row, or ErrNoSuchBucket. It is cheap: nothing is read from the disk.

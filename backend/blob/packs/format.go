@@ -172,9 +172,10 @@ func checkPayload(p []byte, n int) bool {
 	return true
 }
 
-// putSeal writes the record that ends a pack, and returns its length.
-func putSeal(p []byte, place blob.Place, records, bytes int64) int {
-	putHeader(p, place, header{kind: kindSeal, length: sealPayload, synced: uint32(place)})
+// putSeal writes the record that ends a pack, and returns its length. The pack is durable up to synced: what is written
+// with the seal is not yet.
+func putSeal(p []byte, place blob.Place, synced uint32, records, bytes int64) int {
+	putHeader(p, place, header{kind: kindSeal, length: sealPayload, synced: synced})
 	binary.BigEndian.PutUint64(p[headerBytes:], uint64(records))
 	binary.BigEndian.PutUint64(p[headerBytes+8:], uint64(bytes))
 	putPayloadCRC(p, sealPayload)

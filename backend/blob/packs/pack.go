@@ -213,7 +213,7 @@ func (p *pack) write(batch []*buffer, from, end, synced int64, sealing bool) err
 	switch {
 	case sealing:
 		seal := make([]byte, recordBytes(sealPayload))
-		putSeal(seal, placeOf(p.number, end), p.records.Load(), p.bytes.Load())
+		putSeal(seal, placeOf(p.number, end), uint32(synced), p.records.Load(), p.bytes.Load())
 		vectors = append(vectors, seal)
 		at += int64(len(seal))
 	case len(batch) == 0:

@@ -46,10 +46,12 @@ func (s *Store) load() error {
 func (s *Store) loadPack(p *pack) (remove bool, err error) {
 	f, err := s.system.open(p.path, false)
 	if err != nil {
+		p.stuck.Store(true) // nobody knows where it ends: compaction would take it for empty
 		return false, nil
 	}
 	size, err := f.size()
 	if err != nil {
+		p.stuck.Store(true)
 		return false, f.close()
 	}
 	p.startsAt(size) // as long as nothing better is known
@@ -175,7 +177,7 @@ func (s *Store) repair(f file, p *pack, seen survey, end int64) error {
 		}
 	}
 	seal := make([]byte, recordBytes(sealPayload))
-	putSeal(seal, placeOf(p.number, end), seen.records, seen.bytes)
+	putSeal(seal, placeOf(p.number, end), uint32(end), seen.records, seen.bytes)
 	if err := f.writeAt([][]byte{seal}, end); err != nil {
 		return err
 	}

@@ -210,19 +210,19 @@ func (r *Repository) fill(tx *bbolt.Tx, rows int) (flushPosition, error) {
 	}
 }
 
-// finish flushes everything, for Close. A full disk is no error: the journal keeps what is not in the database.
+// finish flushes everything, for Close. A full disk is no error: the journal keeps what is not in the database. A record
+// that could not be taken back is one, unless the database gets past its number.
 func (r *Repository) finish() error {
 	err := r.flush()
-	if err == nil {
-		torn := r.journal.Mend()
-		if r.layers.Load()[0].version == 0 && torn == nil {
-			return nil
-		}
-		// A record that could not be taken back is below the number that the database will have.
+	torn := r.journal.Mend()
+	if err == nil && (torn != nil || r.layers.Load()[0].version != 0) {
 		r.freeze()
-		if err = r.flush(); err != nil && torn != nil {
-			return errors.Join(err, torn)
+		if err = r.flush(); err == nil {
+			torn = nil
 		}
+	}
+	if torn != nil {
+		return errors.Join(err, torn)
 	}
 	if isFull(err) {
 		return nil

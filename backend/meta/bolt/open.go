@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"math/bits"
 	"os"
 	"runtime"
@@ -139,12 +140,38 @@ func openFile(path string, options Options) (*bbolt.DB, error) {
 	if bits.UintSize == 64 && runtime.GOOS != "windows" { // Windows makes the file as large as the map
 		mapSize = mapBytes
 	}
-	return openDB(path, bbolt.Options{
+	db, err := openDB(path, bbolt.Options{
 		NoSync:          !options.Sync,
 		NoFreelistSync:  true,
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapSize,
 	})
+	if err != nil || !options.Sync {
+		return db, err
+	}
+	if err := settleMetaPages(path, int64(db.Info().PageSize)); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return db, nil
+}
+
+// settleMetaPages makes bbolt's two meta pages durable as they are read. What a transaction has left in memory only, since
+// its process was killed or its sync failed, would otherwise be built upon, and the pages that it has replaced be used
+// again, while the disk still refers to them. They are written again, since the system takes what it could not write for
+// written.
+func settleMetaPages(path string, pageBytes int64) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	pages := make([]byte, 2*pageBytes)
+	if _, err = io.ReadFull(file, pages); err == nil {
+		_, err = file.WriteAt(pages, 0)
+	}
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
 }
 
 // probe looks at every page of an existing file. When bbolt opens a file for writing it does so itself, to find the

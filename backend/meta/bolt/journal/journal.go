@@ -105,7 +105,8 @@ func (j *Journal) Fits(r *Record) bool {
 	return end == firstRecord || end+r.size() <= j.options.Bytes
 }
 
-// Append writes a record and makes it durable. An error means that it is not, and wraps the system's.
+// Append writes a record and makes it durable. An error means that it is not, and wraps the system's; where it wraps
+// meta.ErrUncertain, a crash before Mend may bring the record back.
 func (j *Journal) Append(r *Record) error {
 	if err := j.Mend(); err != nil {
 		return err
@@ -123,7 +124,10 @@ func (j *Journal) Append(r *Record) error {
 	}
 	if err != nil {
 		j.torn = int64(len(b))
-		return errors.Join(err, j.Mend())
+		if torn := j.Mend(); torn != nil {
+			return fmt.Errorf("%w: %w", meta.ErrUncertain, errors.Join(err, torn))
+		}
+		return err
 	}
 	f.end += int64(len(b))
 	j.last++

@@ -55,12 +55,25 @@ func (j *Journal) Replay(after uint64, visit func(file int, sequence uint64, row
 		_, err := scan(j.options.ID, content, after, func(sequence uint64, payload []byte) error {
 			return Rows(payload, func(row Row) { visit(n.number, sequence, row) })
 		})
+		if err == nil && j.options.Sync {
+			err = f.settle(content[:n.end])
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.path, err)
 		}
 		j.active, j.last = n.number, n.last
 	}
 	return nil
+}
+
+// settle makes the records durable that were found: a process that was killed may have left them in memory only, and
+// what is acknowledged from now on counts from them. They are written again, in place, since the system takes what it
+// could not write for written.
+func (l *logFile) settle(content []byte) error {
+	if _, err := l.file.WriteAt(content[firstRecord:], firstRecord); err != nil {
+		return err
+	}
+	return l.file.Sync()
 }
 
 // read reads the whole file, into b where that is large enough.
