@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"errors"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -19,10 +20,16 @@ import (
 // permission of their own decide for themselves.
 func (rq *request) authorize() error {
 	needed := rq.op.permission
-	if needed.action == "" {
+	if needed.action == "" || needed.readsBody() {
 		return nil
 	}
 	return rq.allow(needed.on(rq.query.Get("versionId")), rq.access, rq.key)
+}
+
+// authorizeSettings is authorize for the operations that set what their body has: what that is must be known.
+func (rq *request) authorizeSettings(asked meta.Settings) error {
+	rq.asked = &asked
+	return rq.allow(rq.op.permission.on(rq.query.Get("versionId")), rq.access, rq.key)
 }
 
 // allow returns AccessDenied unless the request may do what is needed to a bucket, or to a key in it. access is nil where
@@ -40,7 +47,8 @@ func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) 
 		return nil
 	}
 	r := policy.Request{
-		Principal: who.Principal, Action: needed.action, Key: string(key), Owner: iam.AccountID, Values: rq.conditionValues(access, key),
+		Principal: who.Principal, Action: needed.action, Key: string(key), Owner: iam.AccountID,
+		Values: rq.conditionValues(needed, access, key),
 	}
 	if access != nil {
 		r.Bucket = string(access.Name)
@@ -50,6 +58,7 @@ func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) 
 	decision := policy.Evaluate(&r, bucketPolicy, who.Policies...)
 	switch {
 	case decision.Explicit():
+		return &deniedError{s3err("AccessDenied", decision.Explain(&r))}
 	case decision.Allowed && !rq.restricted(access, decision):
 		return nil
 	case rq.owns(access):
@@ -58,6 +67,16 @@ func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) 
 		return nil
 	}
 	return s3err("AccessDenied", decision.Explain(&r))
+}
+
+// deniedError is a refusal by a statement that denies, where others are for want of one that allows.
+type deniedError struct{ error }
+
+func (e *deniedError) Unwrap() error { return e.error }
+
+// denied reports whether a policy denies an action on what the path names.
+func (rq *request) denied(action string) bool {
+	return errors.As(rq.allow(permission{action: action}, rq.access, rq.key), new(*deniedError))
 }
 
 // may is allow as a question.
@@ -84,7 +103,7 @@ func (rq *request) granted(needed permission, access *bucketAccess, key meta.Key
 	if !needed.ofObject {
 		return access.grants(&access.acl, rq.who, needed.grant)
 	}
-	object, err := rq.stat(access.Name, key, rq.versionAsked())
+	object, err := rq.stat(access.Name, key, needed.versionID())
 	if err != nil {
 		// Who may list the bucket may know that the key is not there.
 		return errors.Is(err, meta.ErrNoSuchKey) && access.grants(&access.acl, rq.who, acl.Read)
@@ -93,9 +112,9 @@ func (rq *request) granted(needed permission, access *bucketAccess, key meta.Key
 	return err == nil && access.grants(&l, rq.who, needed.grant)
 }
 
-// versionAsked is the version that the query names, where that is one.
-func (rq *request) versionAsked() meta.VersionID {
-	version, err := meta.ParseVersionID(rq.query.Get("versionId"))
+// versionID is the version that is named, where that is one.
+func (p permission) versionID() meta.VersionID {
+	version, err := meta.ParseVersionID(p.version)
 	if err != nil {
 		return ""
 	}
@@ -129,10 +148,10 @@ func (rq *request) hideMissing(err error) error {
 
 // conditionValues returns what the request has to say of a policy's condition keys.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html#amazons3-policy-keys
-func (rq *request) conditionValues(access *bucketAccess, key meta.Key) func(string) []string {
+func (rq *request) conditionValues(needed permission, access *bucketAccess, key meta.Key) func(string) []string {
 	return func(name string) []string {
 		if tag, ok := strings.CutPrefix(name, "s3:existingobjecttag/"); ok {
-			return rq.existingTag(access, key, tag)
+			return rq.existingTag(needed, access, key, tag)
 		}
 		if tag, ok := strings.CutPrefix(name, "s3:requestobjecttag/"); ok {
 			return rq.requestTags()[tag]
@@ -140,8 +159,11 @@ func (rq *request) conditionValues(access *bucketAccess, key meta.Key) func(stri
 		if header, ok := strings.CutPrefix(name, "s3:x-amz-"); ok {
 			return headerValue(rq.r.Header, "X-Amz-"+header)
 		}
-		if header, ok := strings.CutPrefix(name, "s3:object-lock-"); ok && header != "remaining-retention-days" {
-			return headerValue(rq.r.Header, "X-Amz-Object-Lock-"+header)
+		if lock, ok := strings.CutPrefix(name, "s3:object-lock-"); ok {
+			return rq.lockValue(lock)
+		}
+		if name == "s3:versionid" {
+			return oneValue(needed.version)
 		}
 		return rq.conditionValue(name)
 	}
@@ -167,9 +189,10 @@ func (rq *request) conditionValue(name string) []string {
 	case "aws:referer":
 		return headerValue(rq.r.Header, "Referer")
 	case "s3:prefix", "s3:delimiter", "s3:max-keys":
-		return rq.query[strings.TrimPrefix(name, "s3:")]
-	case "s3:versionid":
-		return rq.query["versionId"]
+		// Of a parameter that is given twice the first counts, here as there.
+		if parameter := strings.TrimPrefix(name, "s3:"); rq.query.Has(parameter) {
+			return []string{rq.query.Get(parameter)}
+		}
 	case "s3:authtype":
 		return rq.authType()
 	case "s3:signatureversion":
@@ -179,10 +202,6 @@ func (rq *request) conditionValue(name string) []string {
 	case "s3:signatureage":
 		if rq.identity != nil && rq.identity.Presigned {
 			return []string{strconv.FormatInt(now.Sub(rq.identity.Time).Milliseconds(), 10)}
-		}
-	case "s3:object-lock-remaining-retention-days":
-		if until, err := time.Parse(time.RFC3339, rq.r.Header.Get("X-Amz-Object-Lock-Retain-Until-Date")); err == nil {
-			return []string{strconv.FormatInt(int64(until.Sub(now).Hours()/24), 10)}
 		}
 	case "s3:requestobjecttagkeys":
 		var keys []string
@@ -210,16 +229,54 @@ func (rq *request) authType() []string {
 	return []string{"REST-HEADER"}
 }
 
-func headerValue(header http.Header, name string) []string {
-	value := header.Get(name)
+func headerValue(header http.Header, name string) []string { return oneValue(header.Get(name)) }
+
+// oneValue is a condition key's value, or none where it is empty.
+func oneValue(value string) []string {
 	if value == "" {
 		return nil
 	}
 	return []string{value}
 }
 
-// requestTags are the tags that come with a write in x-amz-tagging.
+// lockValue returns what the request asks of an object's locks, in its headers or in its body.
+func (rq *request) lockValue(name string) []string {
+	header := rq.r.Header
+	mode, until := header.Get("X-Amz-Object-Lock-Mode"), header.Get("X-Amz-Object-Lock-Retain-Until-Date")
+	hold := header.Get("X-Amz-Object-Lock-Legal-Hold")
+	if rq.asked != nil {
+		mode, until, hold = "", "", ""
+		if r := rq.asked.Retention; r.Mode != meta.RetentionNone {
+			mode, until = retentionModeName(r.Mode), r.Until.UTC().Format(time.RFC3339)
+		}
+		if rq.asked.LegalHold != meta.LegalHoldNone {
+			hold = legalHoldName(rq.asked.LegalHold)
+		}
+	}
+	switch name {
+	case "mode":
+		return oneValue(mode)
+	case "retain-until-date":
+		return oneValue(until)
+	case "legal-hold":
+		return oneValue(hold)
+	case "remaining-retention-days":
+		if end, err := time.Parse(time.RFC3339, until); err == nil {
+			return []string{strconv.FormatInt(int64(math.Ceil(end.Sub(rq.handler.config.Now()).Hours()/24)), 10)}
+		}
+	}
+	return nil
+}
+
+// requestTags are the tags that a write sets, in x-amz-tagging or in its body.
 func (rq *request) requestTags() url.Values {
+	if rq.asked != nil {
+		tags := make(url.Values, len(rq.asked.Tags))
+		for _, t := range rq.asked.Tags {
+			tags.Set(t.Key, t.Value)
+		}
+		return tags
+	}
 	tags, err := url.ParseQuery(rq.r.Header.Get("X-Amz-Tagging"))
 	if err != nil {
 		return nil
@@ -228,11 +285,11 @@ func (rq *request) requestTags() url.Values {
 }
 
 // existingTag returns the value of a tag of the object that the request is for.
-func (rq *request) existingTag(access *bucketAccess, key meta.Key, tag string) []string {
+func (rq *request) existingTag(needed permission, access *bucketAccess, key meta.Key, tag string) []string {
 	if access == nil || key == "" {
 		return nil
 	}
-	object, err := rq.stat(access.Name, key, rq.versionAsked())
+	object, err := rq.stat(access.Name, key, needed.versionID())
 	if err != nil {
 		return nil
 	}

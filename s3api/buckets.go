@@ -73,7 +73,7 @@ func listBuckets(rq *request) error {
 // visibleBuckets are all buckets for who may list them, and their own for who has some.
 func (rq *request) visibleBuckets() ([]meta.Bucket, error) {
 	denied := rq.allow(permission{action: "s3:ListAllMyBuckets"}, nil, "")
-	if denied != nil && rq.who.Name == "" {
+	if denied != nil && (rq.who.Name == "" || errors.As(denied, new(*deniedError))) {
 		return nil, denied
 	}
 	all, err := rq.store().ListBuckets(rq.r.Context())
@@ -165,11 +165,17 @@ func (rq *request) newBucket() (backend.CreateBucketInput, error) {
 		}
 		ownership = asked
 	}
+	if rq.r.Header.Get("X-Amz-Object-Ownership") != "" && rq.denied("s3:PutBucketOwnershipControls") {
+		return in, s3err("AccessDenied")
+	}
 	in.Configs = append(in.Configs, meta.Config{Kind: configOwnership, Value: []byte(ownership)})
 	owner := rq.handler.ownerOf(rq.who.Name).asGrantee()
 	l, given, err := rq.headerACL(owner, owner)
 	if err != nil {
 		return in, err
+	}
+	if given && rq.denied("s3:PutBucketAcl") {
+		return in, s3err("AccessDenied")
 	}
 	if given && l.GrantsOthers() {
 		if ownership == ownerEnforced {
@@ -180,6 +186,9 @@ func (rq *request) newBucket() (backend.CreateBucketInput, error) {
 	switch locked := rq.r.Header.Get("X-Amz-Bucket-Object-Lock-Enabled"); strings.ToLower(locked) {
 	case "", "false":
 	case "true":
+		if rq.denied("s3:PutBucketObjectLockConfiguration") || rq.denied("s3:PutBucketVersioning") {
+			return in, s3err("AccessDenied")
+		}
 		in.ObjectLock = true
 	default:
 		return in, invalidArgument("x-amz-bucket-object-lock-enabled", locked, "The value must be true or false.")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/checksum"
+	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
 // copyObject answers CopyObject: gofakes3 mixes headers into metadata and has no conditions and no directives.
@@ -61,6 +62,9 @@ func (rq *request) copyInput(source *copySource) (backend.CopyObjectInput, error
 	if in.ReplaceTags, err = rq.directive("tagging"); err != nil {
 		return in, err
 	}
+	if !in.ReplaceTags {
+		in.Source.Check = rq.mayCopyTags(source, in.Source.Check)
+	}
 	changes := replace || rq.asksForEncryption() || in.WebsiteRedirect != "" || rq.r.Header.Get("X-Amz-Storage-Class") != "" || source.Version != ""
 	if !changes && source.Bucket == rq.bucket && source.Key == rq.key {
 		return in, s3err("InvalidRequest", "This copy request is illegal because it is trying to copy an object to "+
@@ -72,6 +76,25 @@ func (rq *request) copyInput(source *copySource) (backend.CopyObjectInput, error
 	}
 	in.Settings, err = rq.newSettings()
 	return in, err
+}
+
+// mayCopyTags adds to the check of a source that its tags, where it has any, may be read there and written here.
+func (rq *request) mayCopyTags(source *copySource, check func(meta.Object) error) func(meta.Object) error {
+	return func(o meta.Object) error {
+		if check != nil {
+			if err := check(o); err != nil {
+				return err
+			}
+		}
+		if len(o.Tags) == 0 {
+			return nil
+		}
+		read := permission{action: "s3:GetObjectTagging"}
+		if err := source.of.allow(read.on(string(source.Version)), source.of.access, source.of.key); err != nil {
+			return err
+		}
+		return rq.allow(permission{action: "s3:PutObjectTagging"}, rq.access, rq.key)
+	}
 }
 
 // directive reads whether the copy keeps the source's metadata or tags, or has those of the request instead.

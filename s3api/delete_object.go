@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
 // deleteObject prepares DeleteObject for gofakes3.
@@ -20,7 +21,7 @@ func deleteObject(rq *request) error {
 	}
 	f := rq.newFront()
 	f.bound.deletion = backend.DeleteObjectInput{
-		Bucket: rq.bucket, Key: rq.key, Version: version, Owner: rq.newOwner(), Bypass: rq.bypassesGovernance(),
+		Bucket: rq.bucket, Key: rq.key, Version: version, Owner: rq.newOwner(), Bypass: rq.bypassesGovernance(rq.key),
 	}
 	f.bound.deletion.Precondition.IfMatch = unquoteETag(rq.r.Header.Get("If-Match"))
 	return f.serve(nil)
@@ -28,9 +29,9 @@ func deleteObject(rq *request) error {
 
 // bypassesGovernance reports whether the request asks to remove what a governance retention protects, and may. Who asks
 // and may not is told that the object is locked, as if they had not asked.
-func (rq *request) bypassesGovernance() bool {
+func (rq *request) bypassesGovernance(key meta.Key) bool {
 	return strings.EqualFold(rq.r.Header.Get("X-Amz-Bypass-Governance-Retention"), "true") &&
-		rq.may("s3:BypassGovernanceRetention", rq.access, rq.key)
+		rq.may("s3:BypassGovernanceRetention", rq.access, key)
 }
 
 // setDeletion tells what became of a deletion.

@@ -63,7 +63,7 @@ func deleteObjects(rq *request) error {
 // deletionOf is what an entry of the request asks for, if the request may do that.
 func (rq *request) deletionOf(o *deleteRequestObject) (backend.DeleteObjectInput, error) {
 	in := backend.DeleteObjectInput{
-		Bucket: rq.bucket, Key: meta.Key(o.Key), Owner: rq.newOwner(), Bypass: rq.bypassesGovernance(),
+		Bucket: rq.bucket, Key: meta.Key(o.Key), Owner: rq.newOwner(), Bypass: rq.bypassesGovernance(meta.Key(o.Key)),
 	}
 	in.Precondition.IfMatch = unquoteETag(o.ETag)
 	if o.VersionID != "" {

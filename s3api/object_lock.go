@@ -164,7 +164,10 @@ func putObjectRetention(rq *request) error {
 			return err
 		}
 	}
-	return rq.updateObject(meta.UpdateObject{Retention: &retention, Bypass: rq.bypassesGovernance()}, http.StatusOK)
+	if err := rq.authorizeSettings(meta.Settings{Retention: retention}); err != nil {
+		return err
+	}
+	return rq.updateObject(meta.UpdateObject{Retention: &retention, Bypass: rq.bypassesGovernance(rq.key)}, http.StatusOK)
 }
 
 // retention reads a mode and a date, which must lie ahead.
@@ -229,6 +232,9 @@ func putObjectLegalHold(rq *request) error {
 	hold, ok := parseLegalHold(in.Status)
 	if !ok {
 		return s3err("MalformedXML")
+	}
+	if err := rq.authorizeSettings(meta.Settings{LegalHold: hold}); err != nil {
+		return err
 	}
 	if err := rq.locks(); err != nil {
 		return err

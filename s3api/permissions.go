@@ -10,6 +10,8 @@ type permission struct {
 	// does.
 	grant    acl.Permission
 	ofObject bool
+	// version is the one that is named; empty for the latest.
+	version string
 }
 
 // permissions of the operations that need one, for what their path names. Operations that are not here ask for what they
@@ -120,8 +122,22 @@ func (p permission) on(version string) permission {
 	if version == "" {
 		return p
 	}
+	p.version = version
 	if action, ok := versionActions[p.action]; ok {
 		p.action = action
 	}
+	if p.action == "s3:DeleteObjectVersion" {
+		p.grant = 0 // lists let others write, and nobody but the owner remove for good
+	}
 	return p
+}
+
+// readsBody says that conditions on what the operation sets can be judged when its body has been read: the operation asks
+// for its permission itself then.
+func (p permission) readsBody() bool {
+	switch p.action {
+	case "s3:PutObjectTagging", "s3:PutObjectRetention", "s3:PutObjectLegalHold":
+		return true
+	}
+	return false
 }

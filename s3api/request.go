@@ -29,6 +29,7 @@ type request struct {
 
 	identity *sigv4.Identity // nil for an anonymous request
 	who      *iam.Identity   // never nil once the request is authenticated
+	asked    *meta.Settings  // what the body sets, once it has been read, of an operation that sets what it has
 	access   *bucketAccess   // the bucket of the path; nil where none is named, or it does not exist
 	rawBody  idleBody        // the body as it comes from the connection
 	// checksumsOfObject says that x-amz-checksum- headers are not of this request's body.

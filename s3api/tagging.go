@@ -151,6 +151,9 @@ func putObjectTagging(rq *request) error {
 	if err != nil {
 		return err
 	}
+	if err := rq.authorizeSettings(meta.Settings{Tags: tags}); err != nil {
+		return err
+	}
 	return rq.replaceTags(tags, http.StatusOK)
 }
 

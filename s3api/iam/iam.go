@@ -283,8 +283,8 @@ func (d *Directory) UserOf(canonicalID string) (string, bool) {
 	return name, ok
 }
 
-// Resolve finds the principal that a bucket policy names: the account, or one of its users by ARN, by name or by access
-// key.
+// Resolve finds the principal that a bucket policy names: the account, also by root's access key, or one of its users by ARN
+// or by name. Access keys of users name nobody: they come and go, and what denies them must not go with them.
 func (d *Directory) Resolve(name string) (string, bool) {
 	switch name {
 	case AccountID, "arn:aws:iam::" + AccountID + ":root":
@@ -292,12 +292,8 @@ func (d *Directory) Resolve(name string) (string, bool) {
 	case d.rootKey, RootName:
 		return AccountID, true
 	}
-	s := d.state.Load()
-	if k := s.keys[name]; k != nil {
-		name = k.User
-	}
 	name = strings.TrimPrefix(name, "arn:aws:iam::"+AccountID+":user/")
-	if u := s.users[name]; u != nil {
+	if u := d.state.Load().users[name]; u != nil {
 		return u.ARN(), true
 	}
 	return "", false

@@ -89,7 +89,10 @@ func (s *principals) names(p *Principal) strength {
 			return directly
 		}
 	}
-	if !contains(s.accounts, p.Account) && !contains(s.canonical, p.CanonicalID) {
+	if contains(s.canonical, p.CanonicalID) {
+		return directly // canonical ids are a user's here
+	}
+	if !contains(s.accounts, p.Account) {
 		return unnamed
 	}
 	if p.Kind == Root {
