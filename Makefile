@@ -7,7 +7,7 @@ VERSITYGW     := $(GOBIN)/versitygw
 # Kept in step with .ci/run; versitygw also with e2e/conformance.
 GOLANGCI_LINT_VERSION := v2.15.0
 VERSITYGW_VERSION     := v1.8.0
-FUZZTIME      ?= 10s
+FUZZTIME      ?= 20000x
 
 .PHONY: build check fmt lint test race fuzz e2e conformance big bench
 
@@ -31,7 +31,7 @@ test:
 race:
 	$(GO) test -race ./...
 
-fuzz: ## every fuzz target for FUZZTIME
+fuzz: ## every fuzz target for FUZZTIME inputs
 	FUZZTIME=$(FUZZTIME) GO=$(GO) .ci/fuzz
 
 e2e: ## the real binary and every client; none may be missing
