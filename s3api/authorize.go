@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"net"
@@ -35,7 +36,8 @@ func (rq *request) authorizeSettings(asked meta.Settings) error {
 // allow returns AccessDenied unless the request may do what is needed to a bucket, or to a key in it. access is nil where
 // the action is on no bucket that exists.
 //
-// What a policy denies is denied to everybody, but that root keeps hold of bucket policies. Then root, and the owner of
+// A session may do nothing that it is not held to. What a policy denies is denied to everybody, but that root keeps hold of
+// bucket policies. Then root, and the owner of
 // the bucket, may do everything; others what a policy or a list allows them.
 func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) error {
 	who := rq.who
@@ -43,7 +45,7 @@ func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) 
 	if access != nil {
 		bucketPolicy = access.policy
 	}
-	if bucketPolicy == nil && (who.Root || (len(who.Policies) == 0 && rq.owns(access))) {
+	if bucketPolicy == nil && (who.Root || (len(who.Policies) == 0 && rq.owns(access))) && len(who.Bounds) == 0 {
 		return nil
 	}
 	r := policy.Request{
@@ -54,6 +56,11 @@ func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) 
 		r.Bucket = string(access.Name)
 	} else {
 		r.Bucket = string(rq.bucket)
+	}
+	if !withinBounds(r, who.Bounds) {
+		return &deniedError{s3err("AccessDenied", "User: "+cmp.Or(r.Principal.SessionARN, r.Principal.ARN)+
+			" is not authorized to perform: "+r.Action+` on resource: "`+r.ResourceARN()+
+			`" because no session policy allows the `+r.Action+" action")}
 	}
 	decision := policy.Evaluate(&r, bucketPolicy, who.Policies...)
 	switch {
@@ -67,6 +74,18 @@ func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) 
 		return nil
 	}
 	return s3err("AccessDenied", decision.Explain(&r))
+}
+
+// withinBounds reports whether each of the policies that a session is held to allows a request. Nothing else does: root's
+// sessions are held to them as well, and a bucket's policy takes nothing of them away.
+func withinBounds(r policy.Request, bounds []*policy.Policy) bool {
+	r.Principal.Kind, r.Principal.Administrator = policy.Session, false
+	for _, bound := range bounds {
+		if !policy.Evaluate(&r, nil, bound).Allowed {
+			return false
+		}
+	}
+	return true
 }
 
 // deniedError is a refusal by a statement that denies, where others are for want of one that allows.

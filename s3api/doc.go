@@ -76,6 +76,9 @@
 // identity policy, the bucket's policy or a list allows them. A key that is not there is AccessDenied for who may not
 // list the bucket. A user who is made anew under a name has what policies, lists and buckets give to that name.
 //
+// Temporary credentials come from package sts, which answers the POST of a form to "/". They may do what their user may, as
+// far as the policies that the session is held to allow it, too: those come first in authorize.go.
+//
 // # Encryption
 //
 // What headers and buckets ask for is decided in encryption.go; the store does it. SSE-S3, SSE-KMS with the keys of the

@@ -141,15 +141,14 @@ func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) 
 	identity, err := rq.handler.verifier.VerifyPolicy(sigv4.PolicyAuth{
 		Policy: encoded, Algorithm: form.fields["x-amz-algorithm"], Credential: form.fields["x-amz-credential"],
 		Date: form.fields["x-amz-date"], Signature: form.fields["x-amz-signature"],
+		Token: form.fields["x-amz-security-token"],
 	})
 	if err != nil {
 		return nil, err
 	}
-	credential, ok := rq.handler.config.Directory.Lookup(identity.AccessKey)
-	if !ok { // it was removed since its signature was verified
-		return nil, s3err("AccessDenied")
+	if err := rq.identify(identity); err != nil {
+		return nil, err
 	}
-	rq.identity, rq.who = identity, credential.Identity
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return nil, s3err("InvalidPolicyDocument", "Invalid Policy: Invalid Base64 encoding.")

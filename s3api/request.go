@@ -119,7 +119,12 @@ func (rq *request) authenticate() error {
 	if err != nil {
 		return err
 	}
-	credential, ok := rq.handler.config.Directory.Lookup(identity.AccessKey)
+	return rq.identify(identity)
+}
+
+// identify finds out who has signed the request.
+func (rq *request) identify(identity *sigv4.Identity) error {
+	credential, ok := rq.handler.config.Directory.CredentialOf(identity.AccessKey, identity.Token)
 	if !ok { // it was removed since its signature was verified
 		return s3err("AccessDenied")
 	}

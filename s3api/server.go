@@ -18,6 +18,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/acl"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
+	"github.com/plimsoll/plimsoll/s3api/sts"
 )
 
 // Config is what a Handler serves, and how.
@@ -50,6 +51,7 @@ const SystemPrefix = "/_plimsoll/"
 type Handler struct {
 	config   Config
 	verifier *sigv4.Verifier
+	sts      *sts.Handler
 	domains  []string // longest first, each with a leading dot
 	metrics  *Metrics
 	hostID   string
@@ -93,6 +95,9 @@ func New(config Config, metrics *Metrics) *Handler {
 	}
 	h := &Handler{config: config, metrics: metrics, domains: sortedDomains(config.Domains)}
 	h.verifier = NewVerifier(config)
+	tokens := NewVerifier(config)
+	tokens.Service = sts.Service
+	h.sts = &sts.Handler{Directory: config.Directory, Verifier: tokens, Log: config.Log}
 	var seed [32]byte
 	_, _ = rand.Read(seed[:]) // never fails
 	h.hostID = base64.StdEncoding.EncodeToString(seed[8:])
@@ -114,6 +119,13 @@ func NewVerifier(config Config) *sigv4.Verifier {
 			credential, ok := config.Directory.Lookup(accessKey)
 			return credential.Secret, ok
 		},
+		Session: func(accessKey, token string) (string, error) {
+			credential, err := config.Directory.LookupSession(accessKey, token)
+			if errors.Is(err, iam.ErrExpiredToken) {
+				err = sigv4.ErrExpiredToken
+			}
+			return credential.Secret, err
+		},
 		Now: now,
 	}
 }
@@ -123,6 +135,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	host, virtual := h.bucketOfHost(r.Host)
 	if !virtual && h.config.System != nil && isSystemRequest(r) {
 		h.config.System.ServeHTTP(w, r)
+		return
+	}
+	if !virtual && sts.Is(r) {
+		h.sts.ServeHTTP(w, r)
 		return
 	}
 	started := h.config.Now()

@@ -9,7 +9,9 @@
 // any policy denies they may not.
 //
 // Each user has a canonical id of their own, by which access control lists name them and which is their ID as an owner.
-// A user has any number of access keys, each with a secret, and may be disabled as a whole or key by key.
+// A user has any number of access keys, each with a secret, and may be disabled as a whole or key by key. With a key they
+// can get temporary credentials, which have at most the key's rights and end with it (session.go). There are no roles but
+// identity policies: who assumes the role of a policy's name is held to that policy.
 //
 // # Storage
 //
@@ -95,6 +97,10 @@ type Identity struct {
 	Policies []*policy.Policy
 	// Root may do everything.
 	Root bool
+	// Session says that the credentials are temporary. Each of Bounds must then allow what they are used for, whatever else
+	// does.
+	Session bool
+	Bounds  []*policy.Policy
 }
 
 // Anonymous is the identity of a request without credentials.
@@ -125,6 +131,8 @@ type Directory struct {
 
 	mu    sync.Mutex            // held by the change that is under way
 	state atomic.Pointer[state] // replaced as a whole by changes
+
+	sessions sessions
 }
 
 // state is what is stored, with what follows from it. It is immutable.
@@ -132,6 +140,8 @@ type state struct {
 	users    map[string]*User
 	keys     map[string]*Key
 	policies map[string]*Policy
+	// compiled are the stored policies, by name.
+	compiled map[string]*policy.Policy
 	// credentials are those of the keys that can be used, as far as users and keys are enabled.
 	credentials map[string]*Credential
 	// names are the users by canonical id.
@@ -202,15 +212,14 @@ func (d *Directory) publish(s *state) error {
 		}
 		compiled[name] = c
 	}
+	s.compiled = compiled
 	identities := make(map[string]*Identity, len(s.users))
 	s.names = map[string]string{d.root.CanonicalID: RootName}
 	for name, u := range s.users {
 		s.names[CanonicalID(name)] = name
 		identity := u.identity()
 		for _, attached := range u.Policies {
-			if c, ok := compiled[attached]; ok {
-				identity.Policies = append(identity.Policies, c)
-			} else if c, ok := canned()[attached]; ok {
+			if c := s.identityPolicy(attached); c != nil {
 				identity.Policies = append(identity.Policies, c)
 			}
 		}
@@ -230,6 +239,14 @@ func (d *Directory) publish(s *state) error {
 	}
 	d.state.Store(s)
 	return nil
+}
+
+// identityPolicy returns a stored or a canned policy; nil where there is none of that name.
+func (s *state) identityPolicy(name string) *policy.Policy {
+	if c := s.compiled[name]; c != nil {
+		return c
+	}
+	return canned()[name]
 }
 
 // change runs a change of the state: edit alters a copy and returns the records to be written. They are written first,

@@ -123,7 +123,13 @@ func errSkewed(requestTime string, now time.Time) *Error {
 	}
 }
 
-// errToken is the answer to a session token: there are no temporary credentials that it could belong to.
+// ErrExpiredToken is what Verifier.Session returns for credentials whose time is over.
+var ErrExpiredToken = errors.New("sigv4: the session token has expired")
+
+func errExpiredToken() *Error {
+	return &Error{Code: "ExpiredToken", Message: "The provided token has expired.", Status: http.StatusBadRequest}
+}
+
 func errToken() *Error {
 	return &Error{
 		Code:    "InvalidToken",

@@ -187,8 +187,8 @@ func (v *Verifier) parseCredential(c *claim, s string) (detail string, extra []E
 	if parts[4] != terminator {
 		return `incorrect terminal "` + parts[4] + `". This endpoint uses "aws4_request".`, nil
 	}
-	if parts[3] != service {
-		return `incorrect service "` + parts[3] + `". This endpoint belongs to "s3".`, nil
+	if parts[3] != v.service() {
+		return `incorrect service "` + parts[3] + `". This endpoint belongs to "` + v.service() + `".`, nil
 	}
 	if region == "" {
 		return "a non-empty region must be provided in the credential.", nil

@@ -13,6 +13,8 @@ type PolicyAuth struct {
 	// Policy is the policy document in base64, as it was sent: the signature is over it.
 	Policy                                 string
 	Algorithm, Credential, Date, Signature string
+	// Token is the session token; empty where none was sent.
+	Token string
 }
 
 // VerifyPolicy returns who signed the policy of a form, or an *Error. For how long that is good the policy says itself;
@@ -41,12 +43,13 @@ func (v *Verifier) VerifyPolicy(a PolicyAuth) (*Identity, error) {
 		return nil, errInvalidArgument(`Invalid credential date "`+c.date+`". This date is not the same as X-Amz-Date: "`+
 			sent+`".`, "X-Amz-Credential", a.Credential)
 	}
-	secret, ok := v.Secret(c.accessKey)
-	if !ok {
-		return nil, errUnknownKey(c.accessKey)
+	c.token, c.tokenSent = a.Token, a.Token != ""
+	secret, err := v.secretOf(&c)
+	if err != nil {
+		return nil, err
 	}
 	// The date is any: a key of it is not worth a place in the cache.
-	key := deriveKey(secret, c.date, v.Region)
+	key := deriveKey(secret, c.date, v.Region, v.service())
 	sum := hmacSHA256(key[:], []byte(a.Policy))
 	got, err := hex.DecodeString(a.Signature)
 	if err != nil || subtle.ConstantTimeCompare(got, sum[:]) != 1 {
@@ -61,7 +64,7 @@ func (v *Verifier) VerifyPolicy(a PolicyAuth) (*Identity, error) {
 		}
 	}
 	return &Identity{
-		AccessKey: c.accessKey, Payload: c.payload, Time: c.time, Scope: c.scope, SigningKey: key[:],
+		AccessKey: c.accessKey, Token: c.token, Payload: c.payload, Time: c.time, Scope: c.scope, SigningKey: key[:],
 		Signature: strings.ToLower(a.Signature),
 	}, nil
 }
@@ -69,7 +72,7 @@ func (v *Verifier) VerifyPolicy(a PolicyAuth) (*Identity, error) {
 // SignPolicy returns the fields that sign a policy document in base64.
 func SignPolicy(policy, accessKey, secret, region string, now time.Time) PolicyAuth {
 	c := newClaim(region, now.UTC())
-	key := deriveKey(secret, c.date, region)
+	key := deriveKey(secret, c.date, region, service)
 	sum := hmacSHA256(key[:], []byte(policy))
 	return PolicyAuth{
 		Policy: policy, Algorithm: algorithm, Credential: accessKey + "/" + c.scope, Date: c.timestamp,

@@ -101,7 +101,8 @@ func (v *Verifier) parseQuery(r *http.Request, q *queryAuth, now time.Time) (cla
 		signedHeaders: q.signedHeaders.value,
 		signature:     q.signature.value,
 		payload:       UnsignedPayload,
-		token:         q.token.seen,
+		token:         q.token.value,
+		tokenSent:     q.token.seen,
 	}
 	if detail, extra := v.parseCredential(&c, q.credential.value); detail != "" {
 		return claim{}, errQuery("Error parsing the X-Amz-Credential parameter; "+detail, extra...)

@@ -79,7 +79,7 @@ func signature(r *http.Request, path, query string, c *claim, secret, region str
 	var s scratch
 	s.canonicalRequest(r, path, query, c)
 	s.stringToSign(c)
-	key := deriveKey(secret, c.date, region)
+	key := deriveKey(secret, c.date, region, service)
 	sum := hmacSHA256(key[:], s.toSign)
 	return hex.EncodeToString(sum[:])
 }

@@ -14,7 +14,7 @@
 //     escape differently, S3 takes them all. The path is not normalised: "//" and ".." are parts of keys.
 //   - "+" in a query means a space, as for S3, MinIO and net/url; in a path it is a plus.
 //
-// Session tokens are refused: there are no temporary credentials.
+// A session token must be signed like everything else; Verifier.Session knows what it is worth.
 //
 // Errors are *Error, with S3's code, message, status and extra elements, in the order in which S3 checks, or
 // ErrAnonymous for a request without credentials. Everything may be called concurrently.
@@ -23,10 +23,12 @@
 package sigv4
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"net/http"
 	"strings"
@@ -69,8 +71,13 @@ const (
 type Verifier struct {
 	// Region is the region that credential scopes must name, such as "us-east-1".
 	Region string
+	// Service is the service that credential scopes must name; empty for "s3".
+	Service string
 	// Secret returns the secret of an access key, or false if there is no such key.
 	Secret func(accessKey string) (secret string, ok bool)
+	// Session returns the secret of temporary credentials. It fails with ErrExpiredToken; every other error is a token that
+	// is not valid. Nil means that there are none.
+	Session func(accessKey, token string) (secret string, err error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 
@@ -107,6 +114,8 @@ type keyID struct {
 type Identity struct {
 	// AccessKey is the access key whose secret made the signature.
 	AccessKey string
+	// Token is the session token; empty unless the credentials are temporary.
+	Token string
 	// Presigned reports the query form.
 	Presigned bool
 	// Payload is what the signature says of the body: its SHA-256 in 64 hex digits as sent, UnsignedPayload, or one of
@@ -133,8 +142,9 @@ type claim struct {
 	payload       string
 	// payloadFromHeader says that payload is the value of the request's x-amz-content-sha256 header.
 	payloadFromHeader bool
-	// token says that the query has a session token.
-	token     bool
+	// token is the session token; tokenSent says that there is one, whatever it is.
+	token     string
+	tokenSent bool
 	presigned bool
 }
 
@@ -179,12 +189,15 @@ func (v *Verifier) check(r *http.Request, path, query string, c *claim) (*Identi
 	if err := checkHeadersSigned(r, c); err != nil {
 		return nil, err
 	}
-	secret, ok := v.Secret(c.accessKey)
-	if !ok {
-		return nil, errUnknownKey(c.accessKey)
+	if values, sent := r.Header["X-Amz-Security-Token"]; sent {
+		if len(values) != 1 || c.tokenSent {
+			return nil, errToken() // of two, which counts must not depend on who reads
+		}
+		c.token, c.tokenSent = values[0], true
 	}
-	if r.Header.Get("X-Amz-Security-Token") != "" || c.token {
-		return nil, errToken()
+	secret, err := v.secretOf(c)
+	if err != nil {
+		return nil, err
 	}
 	key := v.signingKey(c, secret)
 
@@ -201,6 +214,7 @@ func (v *Verifier) check(r *http.Request, path, query string, c *claim) (*Identi
 	}
 	return &Identity{
 		AccessKey:  c.accessKey,
+		Token:      c.token,
 		Presigned:  c.presigned,
 		Payload:    c.payload,
 		Time:       c.time,
@@ -209,6 +223,30 @@ func (v *Verifier) check(r *http.Request, path, query string, c *claim) (*Identi
 		Signature:  strings.ToLower(c.signature), // they are the same bytes
 	}, nil
 }
+
+// secretOf returns the secret that the claim must have been signed with.
+func (v *Verifier) secretOf(c *claim) (string, error) {
+	if !c.tokenSent {
+		if secret, ok := v.Secret(c.accessKey); ok {
+			return secret, nil
+		}
+		return "", errUnknownKey(c.accessKey)
+	}
+	if v.Session == nil {
+		return "", errToken()
+	}
+	secret, err := v.Session(c.accessKey, c.token)
+	switch {
+	case errors.Is(err, ErrExpiredToken):
+		return "", errExpiredToken()
+	case err != nil:
+		return "", errToken()
+	}
+	return secret, nil
+}
+
+// service is what scopes must name.
+func (v *Verifier) service() string { return cmp.Or(v.Service, service) }
 
 func (v *Verifier) now() time.Time {
 	if v.Now == nil {
@@ -227,7 +265,7 @@ func (v *Verifier) signingKey(c *claim, secret string) *signingKey {
 	if ok {
 		return key
 	}
-	key = &signingKey{key: deriveKey(secret, c.date, v.Region)}
+	key = &signingKey{key: deriveKey(secret, c.date, v.Region, v.service())}
 	// The strings are parts of the request's headers: do not keep those alive.
 	id.accessKey, id.date = strings.Clone(id.accessKey), strings.Clone(id.date)
 	v.mu.Lock()
@@ -241,11 +279,11 @@ func (v *Verifier) signingKey(c *claim, secret string) *signingKey {
 
 // DeriveKey returns the signing key of a secret for a date ("20260101") and a region, in the s3 service.
 func DeriveKey(secret, date, region string) []byte {
-	key := deriveKey(secret, date, region)
+	key := deriveKey(secret, date, region, service)
 	return key[:]
 }
 
-func deriveKey(secret, date, region string) [sha256.Size]byte {
+func deriveKey(secret, date, region, service string) [sha256.Size]byte {
 	key := hmacSHA256([]byte("AWS4"+secret), []byte(date))
 	for _, part := range []string{region, service, terminator} {
 		key = hmacSHA256(key[:], []byte(part))
