@@ -37,6 +37,8 @@ type protocolConn struct {
 	net.Conn
 	served bool // something was written
 
+	reads, writes lazyDeadline
+
 	// patience is for how long a write may stand still; 0 where there is no deadline.
 	patience time.Duration
 	awaited  int64   // bytes of the body that was announced; 0 where none was
@@ -92,16 +94,23 @@ func (c *protocolConn) send(p []byte) (int, error) {
 		before = len(*c.held)
 		c.parts, c.unsent = [2][]byte{*c.held, p}, c.parts[:]
 	}
-	var sent int64
+	var sent, moved int64 // moved is what was sent since the deadline was set
 	var err error
 	for {
 		var n int64
 		n, err = c.unsent.WriteTo(c.Conn)
-		sent += n
-		if n == 0 || c.patience <= 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		sent, moved = sent+n, moved+n
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(c.patience))
+		if !c.writes.passed(c.Conn.SetWriteDeadline) {
+			continue
+		}
+		if moved == 0 || c.patience <= 0 {
+			break
+		}
+		moved = 0
+		_ = c.writes.set(time.Now().Add(c.patience), c.Conn.SetWriteDeadline)
 	}
 	if c.held != nil {
 		heldPool.Put(c.held)
@@ -117,7 +126,27 @@ func (c *protocolConn) SetWriteDeadline(t time.Time) error {
 	if !t.IsZero() {
 		c.patience = time.Until(t)
 	}
-	return c.Conn.SetWriteDeadline(t)
+	return c.writes.set(t, c.Conn.SetWriteDeadline)
+}
+
+// SetReadDeadline implements net.Conn.
+func (c *protocolConn) SetReadDeadline(t time.Time) error {
+	return c.reads.set(t, c.Conn.SetReadDeadline)
+}
+
+// SetDeadline implements net.Conn.
+func (c *protocolConn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+// Read implements net.Conn.
+func (c *protocolConn) Read(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.reads.passed(c.Conn.SetReadDeadline) {
+			return n, err
+		}
+	}
 }
 
 // readyMade is what follows the status line of net/http's own refusals, and of nothing that this package writes.
@@ -168,7 +197,7 @@ func (c *protocolConn) drain() {
 		_ = closer.CloseWrite() // the answer is complete
 	}
 	_ = c.SetReadDeadline(time.Now().Add(refusedDrainTime))
-	_, _ = io.CopyN(io.Discard, c.Conn, refusedDrainBytes)
+	_, _ = io.CopyN(io.Discard, c, refusedDrainBytes)
 }
 
 // CloseWrite lets net/http end its side of the connection first.

@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"errors"
 	"net"
 	"os"
 	"slices"
@@ -12,9 +13,9 @@ import (
 // scriptedConn takes what steps say of each write, then everything, and remembers all of it.
 type scriptedConn struct {
 	net.Conn
-	steps     []int // bytes to take before the deadline passes
-	written   []string
-	deadlines int
+	steps    []int // bytes to take before the deadline passes
+	written  []string
+	deadline time.Time
 }
 
 func (c *scriptedConn) Write(p []byte) (int, error) {
@@ -22,13 +23,14 @@ func (c *scriptedConn) Write(p []byte) (int, error) {
 	if len(c.steps) > 0 {
 		n, err = min(n, c.steps[0]), os.ErrDeadlineExceeded
 		c.steps = c.steps[1:]
+		time.Sleep(time.Until(c.deadline)) // the time that a client takes who takes no more
 	}
 	c.written = append(c.written, string(p[:n]))
 	return n, err
 }
 
-func (c *scriptedConn) SetWriteDeadline(time.Time) error {
-	c.deadlines++
+func (c *scriptedConn) SetWriteDeadline(t time.Time) error {
+	c.deadline = t
 	return nil
 }
 
@@ -79,8 +81,9 @@ func TestSlowClient(t *testing.T) {
 		sent     int
 		stuck    bool
 	}{
-		{"slow", time.Minute, []int{2, 1}, []string{"ab", "c", "def"}, 6, false},
-		{"stuck", time.Minute, []int{2, 0}, []string{"ab", ""}, 2, true},
+		{"slow", time.Millisecond, []int{2, 1}, []string{"ab", "c", "def"}, 6, false},
+		// The first nothing is that of the deadline which has passed, before the next one is set.
+		{"stuck", time.Millisecond, []int{2, 0, 0}, []string{"ab", "", ""}, 2, true},
 		{"deadline of another", 0, []int{2}, []string{"ab"}, 2, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -94,5 +97,89 @@ func TestSlowClient(t *testing.T) {
 				t.Errorf("%d bytes, %v, writes %q; want %d bytes, writes %q", n, err, to.written, test.sent, test.want)
 			}
 		})
+	}
+}
+
+// timerConn reads as one whose deadline passes a number of times before there is something.
+type timerConn struct {
+	net.Conn
+	passes int
+	armed  []time.Time
+}
+
+func (c *timerConn) Read(p []byte) (int, error) {
+	if c.passes > 0 {
+		c.passes--
+		return 0, os.ErrDeadlineExceeded
+	}
+	return copy(p, "x"), nil
+}
+
+func (c *timerConn) SetReadDeadline(t time.Time) error {
+	c.armed = append(c.armed, t)
+	return nil
+}
+
+// TestLazyDeadline: the connection's own deadline may be too early, and never ends what was not meant to end.
+func TestLazyDeadline(t *testing.T) {
+	past, soon, later := time.Unix(1, 0), time.Now().Add(time.Minute), time.Now().Add(time.Hour)
+	for _, test := range []struct {
+		name   string
+		asked  []time.Time
+		passes int
+		ends   bool
+		armed  int // how often the connection's own deadline is set
+	}{
+		{"none", nil, 0, false, 0},
+		{"not reached", []time.Time{soon}, 0, false, 1},
+		{"cleared", []time.Time{soon, {}}, 1, false, 2},
+		{"cleared, and passed twice", []time.Time{soon, {}}, 2, false, 3},
+		{"moved on", []time.Time{soon, later}, 1, false, 2},
+		{"drawn in", []time.Time{later, soon}, 0, false, 2},
+		{"reached", []time.Time{past}, 1, true, 1},
+		{"reached after a later one", []time.Time{later, past}, 1, true, 2},
+		{"reached, then cleared", []time.Time{past, {}}, 1, false, 2},
+		{"reached, then moved on", []time.Time{past, soon}, 1, false, 2},
+		{"the next request's", []time.Time{soon, {}, soon, {}, soon}, 0, false, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			from := &timerConn{passes: test.passes}
+			c := &protocolConn{Conn: from}
+			for _, d := range test.asked {
+				if err := c.SetReadDeadline(d); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := c.Read(make([]byte, 1))
+			if got := errors.Is(err, os.ErrDeadlineExceeded); got != test.ends {
+				t.Errorf("read: %v, want an end: %v", err, test.ends)
+			}
+			if len(from.armed) != test.armed {
+				t.Errorf("the connection's deadline was set %d times, want %d: %v", len(from.armed), test.armed, from.armed)
+			}
+		})
+	}
+}
+
+// TestDeadlineEndsARead: net/http ends the read that it has in the background by a deadline that has passed.
+func TestDeadlineEndsARead(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	c := &protocolConn{Conn: ours}
+	defer c.Close()
+	_ = c.SetReadDeadline(time.Now().Add(time.Hour))
+	ended := make(chan error)
+	go func() {
+		_, err := c.Read(make([]byte, 1))
+		ended <- err
+	}()
+	_ = c.SetReadDeadline(time.Unix(1, 0))
+	if err := <-ended; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("the read ended with %v", err)
+	}
+	_ = c.SetReadDeadline(time.Time{})
+	go func() { _, _ = theirs.Write([]byte("x")) }() // ends with the read below
+	if n, err := c.Read(make([]byte, 1)); n != 1 || err != nil {
+		t.Errorf("the next read: %d, %v", n, err)
 	}
 }
