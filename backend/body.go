@@ -2,7 +2,6 @@ package backend
 
 import (
 	"context"
-	"crypto/md5"
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +51,7 @@ type stored struct {
 func (s *Store) store(
 	ctx context.Context, body Body, want checksum.Algorithm, key *encryption.DataKey, h *hold,
 ) (stored, error) {
-	in := &incoming{body: body, md5: md5.New(), hold: h}
+	in := &incoming{body: body, md5: s.sums.New(), hold: h}
 	if body.Algorithm != want {
 		in.extra = checksum.New(want)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll/plimsoll/backend/blob/packs"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/backend/meta/bolt"
+	"github.com/plimsoll/plimsoll/backend/multimd5"
 	"github.com/plimsoll/plimsoll/quota"
 )
 
@@ -71,6 +72,7 @@ type Store struct {
 	ledger    *ledger
 	buckets   bucketStates
 	committer *committer
+	sums      multimd5.Group // of bodies that are arriving
 	garbage   *garbage
 	ballast   *ballast
 	space     atomic.Pointer[space] // nil before the disk was first asked

@@ -48,7 +48,7 @@ var never = []struct {
 // one below. The longest pattern that matches decides.
 var layers = [][]string{
 	{"quota"},
-	{"backend/meta/...", "backend/blob/...", "backend/checksum/...", "backend/encryption/...", "backend/lifecycle/..."},
+	{"backend/meta/...", "backend/blob/...", "backend/checksum/...", "backend/encryption/...", "backend/lifecycle/...", "backend/multimd5/..."},
 	{"backend/..."},
 	{"s3api/..."},
 	{"cmd/..."},

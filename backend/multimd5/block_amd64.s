@@ -1,0 +1,188 @@
+#include "textflag.h"
+
+// Sixteen streams at once, each in a 32-bit lane of the vector registers. Z0 to Z15 have the 16 words of a block, of all
+// streams; Z16 to Z19 the state's a, b, c and d; Z20 is for one step.
+
+// VPTERNLOGD computes any function of three bits: its table, of b, c and d from the highest bit of the index on.
+#define CHOOSE_B $0xCA // b&c | ^b&d
+#define CHOOSE_D $0xE4 // b&d | c&^d
+#define PARITY   $0x96 // b ^ c ^ d
+#define ORNOT    $0x39 // c ^ (b | ^d)
+
+// STEP is a = b + (a + f(b, c, d) + word + constant) <<< shift.
+#define STEP(f, a, b, c, d, word, constant, shift) \
+	VMOVDQA32 b, Z20 \
+	VPADDD.BCST (4*constant)(R8), a, a \
+	VPADDD word, a, a \
+	VPTERNLOGD f, d, c, Z20 \
+	VPADDD Z20, a, a \
+	VPROLD $shift, a, a \
+	VPADDD b, a, a
+
+#define LOAD(lane, z) \
+	MOVQ (8*lane)(SI), AX \
+	VMOVDQU32 (AX)(BX*1), z
+
+// PAIRS makes of two streams' words those of both by turns: the words 0, 1 and 2, 3 of each four.
+#define PAIRS(x, y, low, high) \
+	VPUNPCKLDQ y, x, low \
+	VPUNPCKHDQ y, x, high
+
+// FOURS makes of the pairs of four streams a word of all four in each quarter of a register.
+#define FOURS(xy01, xy23, zw01, zw23, w0, w1, w2, w3) \
+	VPUNPCKLQDQ zw01, xy01, w0 \
+	VPUNPCKHQDQ zw01, xy01, w1 \
+	VPUNPCKLQDQ zw23, xy23, w2 \
+	VPUNPCKHQDQ zw23, xy23, w3
+
+// QUARTERS takes the even and the odd quarters of two registers. Twice, it makes of the quarters of four registers one word
+// of all streams each.
+#define QUARTERS(x, y, even, odd) \
+	VSHUFI32X4 $0x88, y, x, even \
+	VSHUFI32X4 $0xDD, y, x, odd
+
+// func blocks16(state *[4][16]uint32, next *[16]*byte, constants *[64]uint32, n int)
+TEXT ·blocks16(SB), NOSPLIT, $0-32
+	MOVQ state+0(FP), DI
+	MOVQ next+8(FP), SI
+	MOVQ constants+16(FP), R8
+	MOVQ n+24(FP), CX
+	XORQ BX, BX
+
+block:
+	LOAD(0, Z0)
+	LOAD(1, Z1)
+	LOAD(2, Z2)
+	LOAD(3, Z3)
+	LOAD(4, Z4)
+	LOAD(5, Z5)
+	LOAD(6, Z6)
+	LOAD(7, Z7)
+	LOAD(8, Z8)
+	LOAD(9, Z9)
+	LOAD(10, Z10)
+	LOAD(11, Z11)
+	LOAD(12, Z12)
+	LOAD(13, Z13)
+	LOAD(14, Z14)
+	LOAD(15, Z15)
+
+	PAIRS(Z0, Z1, Z16, Z17)
+	PAIRS(Z2, Z3, Z18, Z19)
+	PAIRS(Z4, Z5, Z20, Z21)
+	PAIRS(Z6, Z7, Z22, Z23)
+	PAIRS(Z8, Z9, Z24, Z25)
+	PAIRS(Z10, Z11, Z26, Z27)
+	PAIRS(Z12, Z13, Z28, Z29)
+	PAIRS(Z14, Z15, Z30, Z31)
+
+	FOURS(Z16, Z17, Z18, Z19, Z0, Z1, Z2, Z3)
+	FOURS(Z20, Z21, Z22, Z23, Z4, Z5, Z6, Z7)
+	FOURS(Z24, Z25, Z26, Z27, Z8, Z9, Z10, Z11)
+	FOURS(Z28, Z29, Z30, Z31, Z12, Z13, Z14, Z15)
+
+	QUARTERS(Z0, Z4, Z16, Z17)
+	QUARTERS(Z8, Z12, Z18, Z19)
+	QUARTERS(Z1, Z5, Z20, Z21)
+	QUARTERS(Z9, Z13, Z22, Z23)
+	QUARTERS(Z2, Z6, Z24, Z25)
+	QUARTERS(Z10, Z14, Z26, Z27)
+	QUARTERS(Z3, Z7, Z28, Z29)
+	QUARTERS(Z11, Z15, Z30, Z31)
+
+	QUARTERS(Z16, Z18, Z0, Z8)
+	QUARTERS(Z17, Z19, Z4, Z12)
+	QUARTERS(Z20, Z22, Z1, Z9)
+	QUARTERS(Z21, Z23, Z5, Z13)
+	QUARTERS(Z24, Z26, Z2, Z10)
+	QUARTERS(Z25, Z27, Z6, Z14)
+	QUARTERS(Z28, Z30, Z3, Z11)
+	QUARTERS(Z29, Z31, Z7, Z15)
+
+	VMOVDQU32 0(DI), Z16
+	VMOVDQU32 64(DI), Z17
+	VMOVDQU32 128(DI), Z18
+	VMOVDQU32 192(DI), Z19
+
+	STEP(CHOOSE_B, Z16, Z17, Z18, Z19, Z0, 0, 7)
+	STEP(CHOOSE_B, Z19, Z16, Z17, Z18, Z1, 1, 12)
+	STEP(CHOOSE_B, Z18, Z19, Z16, Z17, Z2, 2, 17)
+	STEP(CHOOSE_B, Z17, Z18, Z19, Z16, Z3, 3, 22)
+	STEP(CHOOSE_B, Z16, Z17, Z18, Z19, Z4, 4, 7)
+	STEP(CHOOSE_B, Z19, Z16, Z17, Z18, Z5, 5, 12)
+	STEP(CHOOSE_B, Z18, Z19, Z16, Z17, Z6, 6, 17)
+	STEP(CHOOSE_B, Z17, Z18, Z19, Z16, Z7, 7, 22)
+	STEP(CHOOSE_B, Z16, Z17, Z18, Z19, Z8, 8, 7)
+	STEP(CHOOSE_B, Z19, Z16, Z17, Z18, Z9, 9, 12)
+	STEP(CHOOSE_B, Z18, Z19, Z16, Z17, Z10, 10, 17)
+	STEP(CHOOSE_B, Z17, Z18, Z19, Z16, Z11, 11, 22)
+	STEP(CHOOSE_B, Z16, Z17, Z18, Z19, Z12, 12, 7)
+	STEP(CHOOSE_B, Z19, Z16, Z17, Z18, Z13, 13, 12)
+	STEP(CHOOSE_B, Z18, Z19, Z16, Z17, Z14, 14, 17)
+	STEP(CHOOSE_B, Z17, Z18, Z19, Z16, Z15, 15, 22)
+
+	STEP(CHOOSE_D, Z16, Z17, Z18, Z19, Z1, 16, 5)
+	STEP(CHOOSE_D, Z19, Z16, Z17, Z18, Z6, 17, 9)
+	STEP(CHOOSE_D, Z18, Z19, Z16, Z17, Z11, 18, 14)
+	STEP(CHOOSE_D, Z17, Z18, Z19, Z16, Z0, 19, 20)
+	STEP(CHOOSE_D, Z16, Z17, Z18, Z19, Z5, 20, 5)
+	STEP(CHOOSE_D, Z19, Z16, Z17, Z18, Z10, 21, 9)
+	STEP(CHOOSE_D, Z18, Z19, Z16, Z17, Z15, 22, 14)
+	STEP(CHOOSE_D, Z17, Z18, Z19, Z16, Z4, 23, 20)
+	STEP(CHOOSE_D, Z16, Z17, Z18, Z19, Z9, 24, 5)
+	STEP(CHOOSE_D, Z19, Z16, Z17, Z18, Z14, 25, 9)
+	STEP(CHOOSE_D, Z18, Z19, Z16, Z17, Z3, 26, 14)
+	STEP(CHOOSE_D, Z17, Z18, Z19, Z16, Z8, 27, 20)
+	STEP(CHOOSE_D, Z16, Z17, Z18, Z19, Z13, 28, 5)
+	STEP(CHOOSE_D, Z19, Z16, Z17, Z18, Z2, 29, 9)
+	STEP(CHOOSE_D, Z18, Z19, Z16, Z17, Z7, 30, 14)
+	STEP(CHOOSE_D, Z17, Z18, Z19, Z16, Z12, 31, 20)
+
+	STEP(PARITY, Z16, Z17, Z18, Z19, Z5, 32, 4)
+	STEP(PARITY, Z19, Z16, Z17, Z18, Z8, 33, 11)
+	STEP(PARITY, Z18, Z19, Z16, Z17, Z11, 34, 16)
+	STEP(PARITY, Z17, Z18, Z19, Z16, Z14, 35, 23)
+	STEP(PARITY, Z16, Z17, Z18, Z19, Z1, 36, 4)
+	STEP(PARITY, Z19, Z16, Z17, Z18, Z4, 37, 11)
+	STEP(PARITY, Z18, Z19, Z16, Z17, Z7, 38, 16)
+	STEP(PARITY, Z17, Z18, Z19, Z16, Z10, 39, 23)
+	STEP(PARITY, Z16, Z17, Z18, Z19, Z13, 40, 4)
+	STEP(PARITY, Z19, Z16, Z17, Z18, Z0, 41, 11)
+	STEP(PARITY, Z18, Z19, Z16, Z17, Z3, 42, 16)
+	STEP(PARITY, Z17, Z18, Z19, Z16, Z6, 43, 23)
+	STEP(PARITY, Z16, Z17, Z18, Z19, Z9, 44, 4)
+	STEP(PARITY, Z19, Z16, Z17, Z18, Z12, 45, 11)
+	STEP(PARITY, Z18, Z19, Z16, Z17, Z15, 46, 16)
+	STEP(PARITY, Z17, Z18, Z19, Z16, Z2, 47, 23)
+
+	STEP(ORNOT, Z16, Z17, Z18, Z19, Z0, 48, 6)
+	STEP(ORNOT, Z19, Z16, Z17, Z18, Z7, 49, 10)
+	STEP(ORNOT, Z18, Z19, Z16, Z17, Z14, 50, 15)
+	STEP(ORNOT, Z17, Z18, Z19, Z16, Z5, 51, 21)
+	STEP(ORNOT, Z16, Z17, Z18, Z19, Z12, 52, 6)
+	STEP(ORNOT, Z19, Z16, Z17, Z18, Z3, 53, 10)
+	STEP(ORNOT, Z18, Z19, Z16, Z17, Z10, 54, 15)
+	STEP(ORNOT, Z17, Z18, Z19, Z16, Z1, 55, 21)
+	STEP(ORNOT, Z16, Z17, Z18, Z19, Z8, 56, 6)
+	STEP(ORNOT, Z19, Z16, Z17, Z18, Z15, 57, 10)
+	STEP(ORNOT, Z18, Z19, Z16, Z17, Z6, 58, 15)
+	STEP(ORNOT, Z17, Z18, Z19, Z16, Z13, 59, 21)
+	STEP(ORNOT, Z16, Z17, Z18, Z19, Z4, 60, 6)
+	STEP(ORNOT, Z19, Z16, Z17, Z18, Z11, 61, 10)
+	STEP(ORNOT, Z18, Z19, Z16, Z17, Z2, 62, 15)
+	STEP(ORNOT, Z17, Z18, Z19, Z16, Z9, 63, 21)
+
+	VPADDD 0(DI), Z16, Z16
+	VMOVDQU32 Z16, 0(DI)
+	VPADDD 64(DI), Z17, Z17
+	VMOVDQU32 Z17, 64(DI)
+	VPADDD 128(DI), Z18, Z18
+	VMOVDQU32 Z18, 128(DI)
+	VPADDD 192(DI), Z19, Z19
+	VMOVDQU32 Z19, 192(DI)
+
+	ADDQ $64, BX
+	DECQ CX
+	JNZ  block
+	VZEROUPPER
+	RET
