@@ -82,6 +82,7 @@ type Store struct {
 	uncertain atomic.Bool
 
 	compacting sync.Mutex // held from the choice of a pack until it is compacted
+	limits     sync.Mutex // see LimitLock
 
 	background sync.WaitGroup     // sweep and upkeep
 	cleaned    chan struct{}      // closed when what earlier runs left behind has been looked for

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
 // benchHandler is a handler without a network, over a store that does not sync: what is left is the front end's own cost
 // and the engine's.
-func benchHandler(b *testing.B) http.Handler {
+func benchHandler(b *testing.B, change ...func(*s3api.Config)) http.Handler {
 	b.Helper()
 	store, err := backend.Open(backend.Options{Dir: b.TempDir(), NoSync: true})
 	if err != nil {
@@ -33,10 +34,14 @@ func benchHandler(b *testing.B) http.Handler {
 	if err := store.CreateBucket(context.Background(), backend.CreateBucketInput{Name: "bench", Owner: "o"}); err != nil {
 		b.Fatal(err)
 	}
-	return s3api.New(s3api.Config{
+	config := s3api.Config{
 		Store: store, Directory: newDirectory(b, store), Keyring: newKeyring(b), Region: testRegion,
 		IdleTimeout: time.Minute, Log: slog.New(slog.DiscardHandler),
-	}, s3api.NewMetrics())
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	return s3api.New(config, s3api.NewMetrics())
 }
 
 // discard is a ResponseWriter that keeps the status only.
@@ -150,6 +155,28 @@ func BenchmarkAnswer(b *testing.B) {
 			handle(b, h, r, 200)
 		}
 	})
+	limited := func(c *s3api.Config) {
+		for _, scope := range []quota.Scope{quota.BucketScope("bench"), quota.OwnerScope("o"), quota.ServerScope} {
+			if err := c.Store.SetLimit(context.Background(), scope, quota.Limit{MaxBytes: 1 << 40}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	// What the x-plimsoll-quota- headers cost a write: compare these two.
+	for _, test := range []struct {
+		name string
+		off  bool
+	}{{"PUT limited, without headers", true}, {"PUT limited", false}} {
+		b.Run(test.name, func(b *testing.B) {
+			h := benchHandler(b, limited, func(c *s3api.Config) { c.NoQuotaHeaders = test.off })
+			r, body := signed(b, http.MethodPut, "/bench/small", small), bytes.NewReader(small)
+			r.Body = io.NopCloser(body)
+			for b.Loop() {
+				body.Reset(small)
+				handle(b, h, r, 200)
+			}
+		})
+	}
 	b.Run("no such key", func(b *testing.B) {
 		r := signed(b, http.MethodGet, "/bench/none", nil)
 		for b.Loop() {

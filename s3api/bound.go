@@ -75,6 +75,7 @@ func (b *bound) PutObject(
 	if out.Version != "" {
 		b.set("X-Amz-Version-Id", string(out.Version))
 	}
+	b.rq.setRoom()
 	return gofakes3.PutObjectResult{}, nil
 }
 
@@ -99,6 +100,7 @@ func (b *bound) UploadPart(
 	if sum.Algorithm != checksum.None {
 		b.set(canonicalChecksumHeader(sum.Algorithm), sum.String())
 	}
+	b.rq.setRoom()
 	return quoteETag(part.ETag), nil
 }
 
@@ -118,13 +120,18 @@ func (b *bound) DeleteObject(_, _ string) (gofakes3.ObjectDeleteResult, error) {
 	deleted, err := b.rq.store().DeleteObject(b.rq.r.Context(), b.deletion)
 	if err == nil {
 		b.setDeletion(deleted)
+		b.rq.setRoom()
 	}
 	return gofakes3.ObjectDeleteResult{}, b.fail(err)
 }
 
 // AbortMultipartUpload implements gofakes3.MultipartBackend.
 func (b *bound) AbortMultipartUpload(_, _ string, id gofakes3.UploadID) error {
-	return b.fail(b.rq.store().AbortMultipartUpload(b.rq.r.Context(), b.rq.bucket, b.rq.key, meta.UploadID(id)))
+	err := b.rq.store().AbortMultipartUpload(b.rq.r.Context(), b.rq.bucket, b.rq.key, meta.UploadID(id))
+	if err == nil {
+		b.rq.setRoom()
+	}
+	return b.fail(err)
 }
 
 // DeleteBucket implements gofakes3.Backend.

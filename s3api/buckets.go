@@ -214,6 +214,7 @@ func headBucket(rq *request) error {
 	header.Set("X-Amz-Bucket-Region", rq.handler.config.Region)
 	header.Set("X-Amz-Access-Point-Alias", "false")
 	header.Set("Content-Type", "application/xml")
+	rq.setRoom()
 	rq.w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -69,6 +69,7 @@ func completeMultipartUpload(rq *request) error {
 	rq.setVersion(object.Version)
 	rq.setEncryption(object.Encryption)
 	rq.setExpiration(&object)
+	rq.setRoom()
 	x := newXML(1024)
 	x.root("CompleteMultipartUploadResult")
 	x.text("Location", rq.location())

@@ -28,6 +28,7 @@ func copyObject(rq *request) error {
 	rq.setExpiration(&object.Object)
 	rq.setSourceVersion(source, object.SourceVersion)
 	rq.setEncryption(object.Encryption)
+	rq.setRoom()
 	x := newXML(512)
 	x.root("CopyObjectResult")
 	x.timestamp("LastModified", object.Modified)

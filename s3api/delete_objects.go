@@ -1,6 +1,8 @@
 package s3api
 
 import (
+	"slices"
+
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/acl"
@@ -56,6 +58,9 @@ func deleteObjects(rq *request) error {
 		if d.Err != nil {
 			failures[places[i]] = rq.toError(d.Err)
 		}
+	}
+	if slices.Contains(failures, nil) { // else who may delete nothing would be told the figures
+		rq.setRoom()
 	}
 	return rq.writeXML(deleteResult(in, deletions, failures))
 }

@@ -37,6 +37,10 @@ type Config struct {
 	RetryAfter time.Duration
 	// IdleTimeout ends a request whose body, or whose answer, has not moved for so long.
 	IdleTimeout time.Duration
+	// NoQuotaHeaders leaves the x-plimsoll-quota- headers out of the answers to writes.
+	NoQuotaHeaders bool
+	// Version is the server's, as SOSAPI's system.xml tells it; may be empty.
+	Version string
 	// System answers what lies under SystemPrefix, with the credentials already verified where it asks for them.
 	System http.Handler
 	Log    *slog.Logger

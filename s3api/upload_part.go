@@ -78,6 +78,7 @@ func uploadPartCopy(rq *request) error {
 	}
 	rq.setSourceVersion(source, part.SourceVersion)
 	rq.setEncryption(envelope)
+	rq.setRoom()
 	x := newXML(512)
 	x.root("CopyPartResult")
 	x.timestamp("LastModified", part.Modified)

@@ -48,6 +48,7 @@ type serveCommand struct {
 	AbortUploadsAfter time.Duration `default:"168h" env:"PLIMSOLL_ABORT_UPLOADS_AFTER" placeholder:"DURATION" help:"Abort multipart uploads that were begun so long ago and are still not completed; 0 keeps them (${default})."`
 
 	RetryAfter      time.Duration `default:"1h" env:"PLIMSOLL_RETRY_AFTER" placeholder:"DURATION" help:"Retry-After of a refusal for want of space (${default})."`
+	QuotaHeaders    bool          `default:"true" negatable:"" env:"PLIMSOLL_QUOTA_HEADERS" help:"Tell in the answer to every write how much of the tightest limit is left (${default})."`
 	IdleTimeout     time.Duration `default:"1m" env:"PLIMSOLL_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a request that has not moved for so long (${default})."`
 	ShutdownTimeout time.Duration `default:"30s" env:"PLIMSOLL_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long to wait for requests under way when stopping (${default})."`
 
@@ -246,7 +247,7 @@ func (c *serveCommand) handler(
 	config := s3api.Config{
 		Store: store, Directory: directory, Keyring: keyring, Region: c.Region, Domains: c.Domain,
 		RetryAfter: c.RetryAfter, IdleTimeout: c.IdleTimeout,
-		Log: log,
+		NoQuotaHeaders: !c.QuotaHeaders, Version: readVersion().Version, Log: log,
 	}
 	config.System = admin.New(admin.Config{
 		Store: store, Verifier: s3api.NewVerifier(config), Directory: directory, Gatherer: registry,

@@ -41,7 +41,7 @@ type Config struct {
 	Store *backend.Store
 	// Verifier verifies the signatures of requests.
 	Verifier *sigv4.Verifier
-	// Directory knows the users: root, and whoever a policy allows adminAction, may use the admin API.
+	// Directory knows the users: root, and whoever a policy allows iam.AdminAction, may use the admin API.
 	Directory *iam.Directory
 	// Gatherer has the metrics.
 	Gatherer prometheus.Gatherer
@@ -55,9 +55,9 @@ type Config struct {
 type Handler struct {
 	config Config
 	routes []route
-	// limitMu makes the read, the change and the write of a limit one step. Nothing else in the process sets limits
-	// while the server runs.
-	limitMu sync.Mutex
+	// limitMu makes the read, the change and the write of a limit one step. It is the store's: S3 requests set limits
+	// too.
+	limitMu sync.Locker
 }
 
 // New returns a handler for everything under /_plimsoll/ and /minio/health/.
@@ -68,7 +68,7 @@ func New(config Config) *Handler {
 	if config.Ready == nil {
 		config.Ready = func() bool { return true }
 	}
-	h := &Handler{config: config}
+	h := &Handler{config: config, limitMu: config.Store.LimitLock()}
 	h.routes = h.table()
 	return h
 }

@@ -9,8 +9,6 @@ import (
 	"net/http"
 
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
-	"github.com/plimsoll/plimsoll/s3api/iam"
-	"github.com/plimsoll/plimsoll/s3api/policy"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -46,9 +44,6 @@ func (rq *request) authenticate(t *route) error {
 	return rq.readBody(want)
 }
 
-// adminAction is what an identity policy has to allow.
-const adminAction = "admin:Administer"
-
 // maySend reports whether who asks may send the request: an administrator may send all, and everyone may read what is
 // told of themselves.
 func (rq *request) maySend(t *route) bool {
@@ -63,8 +58,7 @@ func (rq *request) maySend(t *route) bool {
 
 // administrator reports whether who asks may use all of the admin API.
 func (rq *request) administrator() bool {
-	asked := policy.Request{Principal: rq.who.Principal, Action: adminAction, Owner: iam.AccountID}
-	return rq.who.Root || policy.Evaluate(&asked, nil, rq.who.Policies...).Allowed
+	return rq.who.Administers()
 }
 
 // readBody reads the body and holds it to its hash.
