@@ -215,6 +215,7 @@ func headBucket(rq *request) error {
 	header.Set("X-Amz-Access-Point-Alias", "false")
 	header.Set("Content-Type", "application/xml")
 	rq.setRoom()
+	rq.setStats()
 	rq.w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -41,7 +41,10 @@ func copyObject(rq *request) error {
 // copyInput reads what the copy is to be.
 func (rq *request) copyInput(source *copySource) (backend.CopyObjectInput, error) {
 	in := backend.CopyObjectInput{Source: source.Source, Bucket: rq.bucket, Key: rq.key, Owner: rq.newOwner()}
-	var err error
+	err := rq.refuseSOSAPI()
+	if err != nil {
+		return in, err
+	}
 	if in.Precondition, err = writePrecondition(rq.r.Header); err != nil {
 		return in, err
 	}

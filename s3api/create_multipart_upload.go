@@ -11,6 +11,9 @@ import (
 // createMultipartUpload answers CreateMultipartUpload: gofakes3 knows nothing of checksums.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
 func createMultipartUpload(rq *request) error {
+	if err := rq.refuseSOSAPI(); err != nil {
+		return err
+	}
 	attributes, err := attributesOf(rq.r.Header)
 	if err != nil {
 		return err

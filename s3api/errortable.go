@@ -63,6 +63,7 @@ var errorTable = map[string]struct {
 	"NoSuchLifecycleConfiguration":                   {http.StatusNotFound, "The lifecycle configuration does not exist"},
 	"NoSuchObjectLockConfiguration":                  {http.StatusNotFound, "The specified object does not have a ObjectLock configuration."},
 	"NoSuchPublicAccessBlockConfiguration":           {http.StatusNotFound, "The public access block configuration was not found"},
+	"NoSuchQuota":                                    {http.StatusNotFound, "The specified resource does not have a quota."},
 	"NoSuchTagSet":                                   {http.StatusNotFound, "The TagSet does not exist."},
 	"NoSuchUpload":                                   {http.StatusNotFound, "The specified multipart upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."},
 	"NoSuchVersion":                                  {http.StatusNotFound, "The specified version does not exist."},

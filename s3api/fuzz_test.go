@@ -1,6 +1,8 @@
 package s3api
 
 import (
+	"bytes"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -54,6 +56,31 @@ func FuzzXML(f *testing.F) {
 		}
 		var create createBucketConfiguration
 		_ = parseXML([]byte(document), "CreateBucketConfiguration", &create)
+	})
+}
+
+// FuzzBucketQuota: the body of a PUT ?quota is a limit that can be, or is refused with an error of S3's.
+func FuzzBucketQuota(f *testing.F) {
+	for _, body := range []string{
+		`{"quota": 12321}`, `{"quota":"9223372036854775807"}`, `{"quota":-1}`, `{"Quota":1e9,"quota":null}`, "[]", "{}{}",
+		`<Quota xmlns="http://obs.example.com/doc/2015-06-30/"><StorageQuota>0</StorageQuota></Quota>`,
+		`<QuotaConfiguration><Quota> 5 </Quota></QuotaConfiguration>`, "<Quota><StorageQuota/></Quota>",
+	} {
+		f.Add("", []byte(body))
+		f.Add("application/json", []byte(body))
+		f.Add("application/xml", []byte(body))
+	}
+	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
+		n, err := parseBucketQuota(contentType, body)
+		var e *Error
+		switch {
+		case err != nil && (!errors.As(err, &e) || e.Status != http.StatusBadRequest):
+			t.Errorf("%q is refused with %v", body, err)
+		case err == nil && n < 0, err == nil && n == 0 && !bytes.Contains(body, []byte("StorageQuota")):
+			t.Errorf("%q is a limit of %d", body, n)
+		case err == nil && n > 0 && !bytes.ContainsAny(body, "123456789&\\"):
+			t.Errorf("%q is a limit of %d", body, n)
+		}
 	})
 }
 

@@ -19,6 +19,9 @@ func getObject(rq *request) error {
 	if err != nil {
 		return err
 	}
+	if isSOSAPI(rq.key) {
+		return rq.readSOSAPI(version)
+	}
 	var chosen selection
 	object, contents, err := rq.store().GetObject(rq.r.Context(), rq.bucket, rq.key, version,
 		func(o meta.Object) (backend.Selection, error) {
@@ -50,6 +53,9 @@ func headObject(rq *request) error {
 	if err != nil {
 		return err
 	}
+	if isSOSAPI(rq.key) {
+		return rq.readSOSAPI(version)
+	}
 	object, err := rq.store().HeadObject(rq.r.Context(), rq.bucket, rq.key, version)
 	if err != nil {
 		return err
@@ -80,8 +86,6 @@ func (rq *request) writeObjectHead(o *meta.Object, chosen *selection) {
 	if len(o.Tags) > 0 && rq.may("s3:GetObjectTagging", rq.access, rq.key) {
 		rq.w.set("X-Amz-Tagging-Count", itoa(len(o.Tags)))
 	}
-	rq.w.set("Etag", quoteETag(o.ETag))
-	rq.w.set("Content-Length", itoa64(chosen.rng.Size))
 	if chosen.part != nil {
 		rq.w.set("X-Amz-Mp-Parts-Count", itoa(len(o.Parts)))
 	}
@@ -92,6 +96,13 @@ func (rq *request) writeObjectHead(o *meta.Object, chosen *selection) {
 		// In lower case, as S3 has them: some clients hand the names out as they came.
 		rq.w.set("x-amz-meta-"+name, value)
 	}
+	rq.writeSelection(o, chosen)
+}
+
+// writeSelection ends the head of the answer to a read with what was chosen of the object.
+func (rq *request) writeSelection(o *meta.Object, chosen *selection) {
+	rq.w.set("Etag", quoteETag(o.ETag))
+	rq.w.set("Content-Length", itoa64(chosen.rng.Size))
 	if !chosen.partial {
 		rq.w.WriteHeader(http.StatusOK)
 		return

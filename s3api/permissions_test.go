@@ -10,7 +10,11 @@ import (
 // TestEveryOperationAsks holds the routing table to: an operation that is served needs a permission, or is one of those
 // that ask for what they need themselves.
 func TestEveryOperationAsks(t *testing.T) {
-	themselves := []string{"ListBuckets", "DeleteObjects", "PostObject"}
+	themselves := []string{
+		"ListBuckets", "DeleteObjects", "PostObject",
+		// What other servers have and IAM does not.
+		"GetUsage", "GetBucketQuota", "PutBucketQuota", "DeleteBucketQuota", "GetBucketStorageInfo",
+	}
 	routes := slices.Concat(serviceRoutes, bucketRoutes, objectRoutes,
 		[]route{{operation: copyObjectOperation}, {operation: uploadPartCopyOperation}})
 	for _, r := range routes {

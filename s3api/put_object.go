@@ -33,6 +33,9 @@ func putObject(rq *request) error {
 
 // newObject reads the headers of a PutObject, or of a PostObject, whose form's fields they are.
 func (rq *request) newObject() (o newObject, err error) {
+	if err := rq.refuseSOSAPI(); err != nil {
+		return o, err
+	}
 	if o.attributes, err = attributesOf(rq.r.Header); err != nil {
 		return o, err
 	}

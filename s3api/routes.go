@@ -32,9 +32,11 @@ type route struct {
 
 // The routing tables: every sub-resource that S3 defines, per level. A request goes to the operation of the first
 // sub-resource in its query that stands here, whatever other parameters it has; parameters that S3 does not define are
-// ignored, as S3 does. https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
+// ignored, as S3 does. So do those of other servers that are understood here: usage, quota and storageinfo.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 var (
 	serviceRoutes = []route{
+		{http.MethodGet, "usage", op("GetUsage", getUsage)},
 		{http.MethodGet, "", op("ListBuckets", listBuckets)},
 	}
 
@@ -91,12 +93,16 @@ var (
 		{http.MethodGet, "publicAccessBlock", op("GetPublicAccessBlock", getPublicAccessBlock)},
 		{http.MethodPut, "publicAccessBlock", op("PutPublicAccessBlock", putPublicAccessBlock)},
 		{http.MethodDelete, "publicAccessBlock", op("DeletePublicAccessBlock", deletePublicAccessBlock)},
+		{http.MethodGet, "quota", op("GetBucketQuota", getBucketQuota)},
+		{http.MethodPut, "quota", op("PutBucketQuota", putBucketQuota)},
+		{http.MethodDelete, "quota", op("DeleteBucketQuota", deleteBucketQuota)},
 		{http.MethodGet, "replication", op("GetBucketReplication", getBucketReplication)},
 		{http.MethodPut, "replication", op("PutBucketReplication", nil)},
 		{http.MethodDelete, "replication", op("DeleteBucketReplication", deleteBucketReplication)},
 		{http.MethodGet, "requestPayment", op("GetBucketRequestPayment", getBucketRequestPayment)},
 		{http.MethodPut, "requestPayment", op("PutBucketRequestPayment", putBucketRequestPayment)},
 		{http.MethodGet, "session", op("CreateSession", nil)},
+		{http.MethodGet, "storageinfo", op("GetBucketStorageInfo", getBucketStorageInfo)},
 		{http.MethodGet, "tagging", op("GetBucketTagging", getBucketTagging)},
 		{http.MethodPut, "tagging", op("PutBucketTagging", putBucketTagging)},
 		{http.MethodDelete, "tagging", op("DeleteBucketTagging", deleteBucketTagging)},
