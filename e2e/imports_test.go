@@ -29,6 +29,7 @@ var onlyIn = []struct {
 	{"github.com/johannesboyne/gofakes3/...", []string{"s3api"}},
 	{"github.com/aws/aws-sdk-go-v2/...", []string{"e2e/..."}},
 	{"github.com/aws/smithy-go/...", []string{"e2e/..."}},
+	{"github.com/huaweicloud/...", []string{"e2e/..."}},
 }
 
 // never holds what a package must not import: quota computes and does nothing else, and the store knows nothing of
