@@ -36,7 +36,8 @@ func TestRoom(t *testing.T) {
 		{
 			"parts are on the server's disk",
 			Account{
-				Scope: ServerScope, Limit: maxBytes(20), Usage: Usage{Bytes: 3, PartBytes: 9}, Reserved: Delta{PartBytes: 1},
+				Scope: ServerScope, Limit: maxBytes(20), Usage: Usage{Bytes: 3, PartBytes: 9},
+				Reserved: Delta{PartBytes: 1},
 			},
 			Room{ServerScope, 20, 12, 7},
 			true,

@@ -33,12 +33,12 @@ func (rq *request) authorizeSettings(asked meta.Settings) error {
 	return rq.allow(rq.op.permission.on(rq.query.Get("versionId")), rq.access, rq.key)
 }
 
-// allow returns AccessDenied unless the request may do what is needed to a bucket, or to a key in it. access is nil where
-// the action is on no bucket that exists.
+// allow returns AccessDenied unless the request may do what is needed to a bucket, or to a key in it. access is nil
+// where the action is on no bucket that exists.
 //
-// A session may do nothing that it is not held to. What a policy denies is denied to everybody, but that root keeps hold of
-// bucket policies. Then root, and the owner of
-// the bucket, may do everything; others what a policy or a list allows them.
+// A session may do nothing that it is not held to. What a policy denies is denied to everybody, but that root keeps
+// hold of bucket policies. Then root, and the owner of the bucket, may do everything; others what a policy or a list
+// allows them.
 func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) error {
 	who := rq.who
 	var bucketPolicy *policy.Policy
@@ -57,7 +57,7 @@ func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) 
 	} else {
 		r.Bucket = string(rq.bucket)
 	}
-	if !withinBounds(r, who.Bounds) {
+	if !who.WithinBounds(r) {
 		return &deniedError{s3err("AccessDenied", "User: "+cmp.Or(r.Principal.SessionARN, r.Principal.ARN)+
 			" is not authorized to perform: "+r.Action+` on resource: "`+r.ResourceARN()+
 			`" because no session policy allows the `+r.Action+" action")}
@@ -74,18 +74,6 @@ func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) 
 		return nil
 	}
 	return s3err("AccessDenied", decision.Explain(&r))
-}
-
-// withinBounds reports whether each of the policies that a session is held to allows a request. Nothing else does: root's
-// sessions are held to them as well, and a bucket's policy takes nothing of them away.
-func withinBounds(r policy.Request, bounds []*policy.Policy) bool {
-	r.Principal.Kind, r.Principal.Administrator = policy.Session, false
-	for _, bound := range bounds {
-		if !policy.Evaluate(&r, nil, bound).Allowed {
-			return false
-		}
-	}
-	return true
 }
 
 // deniedError is a refusal by a statement that denies, where others are for want of one that allows.
@@ -108,7 +96,8 @@ func (rq *request) owns(access *bucketAccess) bool {
 	return access != nil && rq.who.Name != "" && rq.who.Name == access.Owner
 }
 
-// restricted reports whether a public access block takes back what a public policy allows: to those outside the account.
+// restricted reports whether a public access block takes back what a public policy allows: to those outside the
+// account.
 func (rq *request) restricted(access *bucketAccess, d policy.Decision) bool {
 	return access != nil && access.block.RestrictPublicBuckets && access.policyPublic &&
 		d.Source == policy.BucketPolicy && rq.who.Principal.Kind == policy.Anonymous

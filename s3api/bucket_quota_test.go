@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -203,6 +204,40 @@ func TestBucketQuotaPermissions(t *testing.T) {
 		t.Errorf("the limit is %d now", got)
 	}
 	write(http.MethodDelete, call{as: boss}).want(t, 204)
+}
+
+// A session is held to its policies here, too, whoever's it is.
+func TestBucketQuotaInASession(t *testing.T) {
+	s := newServer(t)
+	owner, root := s.user("owner", "readwrite"), &user{iam.RootName, testAccessKey, testSecretKey}
+	s.do(call{method: http.MethodPut, path: "/photos", as: owner}).want(t, 200)
+	const get, put = http.MethodGet, http.MethodPut
+	for _, test := range []struct {
+		name, method string
+		who          *user
+		role         string
+		status       int
+	}{
+		{"the owner's own", get, owner, "", 200},
+		{"the owner's, of objects only", get, owner, "readonly", 403},
+		{"the owner's, of everything of S3", get, owner, "readwrite", 200},
+		{"the owner's as an administrator", put, owner, "consoleAdmin", 403},
+		{"root's own", put, root, "", 200},
+		{"root's, of S3 only", put, root, "readwrite", 403},
+		{"root's as an administrator", put, root, "consoleAdmin", 200},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			in := iam.NewSession{Role: test.role}
+			if test.role != "" {
+				in.Name = "x1"
+			}
+			c := call{method: test.method, path: "/photos?quota"}
+			if test.method == put {
+				c.body = `{"quota":5}`
+			}
+			s.session(test.who, in)(c).want(t, test.status)
+		})
+	}
 }
 
 // Changes of one figure do not undo those of the other, whoever makes them.

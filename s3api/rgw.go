@@ -43,8 +43,11 @@ func (rq *request) setStats() {
 	rq.w.set("X-RGW-Quota-Bucket-Objects", itoa64(rgwLimit(bucket.Limit.MaxObjects)))
 }
 
-// mayReadFigures reports whether the request may see a bucket's limits: its owner's may, and an administrator's.
-func (rq *request) mayReadFigures() bool { return rq.owns(rq.access) || rq.who.Administers() }
+// mayReadFigures reports whether the request may see a bucket's limits: an administrator's may, and its owner's, unless
+// a policy, or what a session is held to, keeps them from that.
+func (rq *request) mayReadFigures() bool {
+	return rq.who.Administers() || (rq.owns(rq.access) && !rq.denied("s3:GetBucketQuota"))
+}
 
 // getUsage answers RGW's GET /?usage with what the buckets of whoever asks hold. As in a gateway without a log of
 // usage, there are no entries of operations.

@@ -91,8 +91,8 @@ func TestGetUsage(t *testing.T) {
 	a := s.do(call{method: http.MethodGet, path: "/?usage", as: alice}).want(t, 200)
 	got := decode[rgwUsage](t, a)
 	sum := got.Summary
-	if sum.TotalBytes != 9096 || sum.TotalBytesRounded != 12288 || sum.TotalEntries != 2 || sum.QuotaMaxBytes != 1<<40 ||
-		sum.QuotaMaxObjCount != -1 || sum.QuotaMaxBuckets != 0 || sum.QuotaMaxBytesPerBucket != -1 ||
+	if sum.TotalBytes != 9096 || sum.TotalBytesRounded != 12288 || sum.TotalEntries != 2 ||
+		sum.QuotaMaxBytes != 1<<40 || sum.QuotaMaxObjCount != -1 || sum.QuotaMaxBuckets != 0 || sum.QuotaMaxBytesPerBucket != -1 ||
 		sum.QuotaMaxObjCountPerBucket != -1 {
 		t.Errorf("%+v", sum)
 	}
