@@ -76,6 +76,10 @@ type Repository interface {
 	// error, which Walk returns. It must not be held across network writes, and visit must not call the repository: a
 	// commit may have to wait for the walk, and calls that come after for that commit.
 	Walk(ctx context.Context, visit func(Row) error) error
+	// WalkVersions calls visit with the versions of a bucket whose keys begin with prefix, all of one snapshot, page by page,
+	// in the order of ListVersions, until visit returns an error, which WalkVersions returns. A page is visit's own. What
+	// holds of Walk holds here. It fails with ErrNoSuchBucket.
+	WalkVersions(ctx context.Context, bucket BucketName, prefix string, visit func([]VersionEntry) error) error
 	// Close waits for Commits under way and closes the repository.
 	Close() error
 }

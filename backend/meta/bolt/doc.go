@@ -61,7 +61,7 @@
 //
 // All methods may be called concurrently. Commits are serialised, and so are flushes, beside them. Reads see the last
 // commit, wait for no sync, and copy what they return: a snapshot is a read transaction of bbolt and the layers up to a
-// version. It is held over a caller's code in Walk only. Open starts one goroutine, the flusher, which Close stops.
+// version. It is held over a caller's code in Walk and WalkVersions only. Open starts one goroutine, the flusher, which Close stops.
 //
 // # Errors
 //

@@ -37,6 +37,56 @@ func (r *Repository) ListVersions(
 	return page, nil
 }
 
+// walkPage is how many versions WalkVersions hands over at once.
+const walkPage = 1000
+
+// WalkVersions calls visit with all versions of a bucket whose keys begin with prefix, page by page, from one snapshot.
+// It holds a read transaction meanwhile: pages that flushes replace are used again only when it is over, so the file may
+// grow; commits and flushes do not wait, as the file is mapped at mapBytes from the start. Beyond that size Walk's
+// caveat holds: visit must not call the repository.
+func (r *Repository) WalkVersions(
+	ctx context.Context, name meta.BucketName, prefix string, visit func([]meta.VersionEntry) error,
+) error {
+	return r.view(ctx, func(s snapshot) error {
+		bucket, err := storedBucket(s, name)
+		if err != nil {
+			return err
+		}
+		l := versionsLister{
+			req:  meta.ListVersionsRequest{Bucket: name, Prefix: prefix, Limit: walkPage},
+			base: bucketPrefix(name), objects: s.table(tableObjects).Cursor(), versions: s.table(tableVersions).Cursor(),
+		}
+		if err := l.start(s, bucket); err != nil {
+			return err
+		}
+		for more := true; more; {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			page, err := l.page()
+			if err != nil {
+				return err
+			}
+			if err := foreign(func() error { return visit(page.Entries) }); err != nil {
+				return err
+			}
+			more = page.Truncated
+			l.memory = pageMemory{} // what was handed over is not the lister's any more
+		}
+		return nil
+	})
+}
+
+// foreign calls the caller's code under a snapshot: a panic of it is not taken for one of bbolt.
+func foreign(call func() error) error {
+	defer func() {
+		if p := recover(); p != nil {
+			panic(foreignPanic{p})
+		}
+	}()
+	return call()
+}
+
 // storedBucket returns the row of a bucket, or meta.ErrNoSuchBucket.
 func storedBucket(s snapshot, name meta.BucketName) (meta.Bucket, error) {
 	value := s.table(tableBuckets).Get([]byte(name))

@@ -28,9 +28,9 @@ const (
 	fileMode    = 0o600
 	lockTimeout = 250 * time.Millisecond
 
-	// mapBytes of address space are mapped from the start, so that a growing file is mapped anew, which waits for all
-	// readers, once in a gigabyte and not at every doubling.
-	mapBytes = 1 << 30
+	// mapBytes of address space, not of memory, are mapped from the start: the rows of some 50 million objects. A file that
+	// outgrows its map is mapped anew, which waits for all readers, and a walk reads for long.
+	mapBytes = 16 << 30
 )
 
 var (

@@ -28,12 +28,7 @@ func (r *Repository) Walk(ctx context.Context, visit func(meta.Row) error) error
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			defer func() {
-				if p := recover(); p != nil {
-					panic(foreignPanic{p})
-				}
-			}()
-			return visit(row)
+			return foreign(func() error { return visit(row) })
 		}}
 		for _, step := range []func() error{
 			w.buckets, w.configs, w.records, w.accounts, w.objects, w.versions, w.nulls, w.multipart, w.blobs, w.garbage,

@@ -151,6 +151,51 @@ func testListVersionsFull(f *fixture) {
 	}
 }
 
+// testWalkVersions compares walks with listings, also of more versions than a page has, and while others commit.
+func testWalkVersions(f *fixture) {
+	f.must(versioned("a"), versioned("b"), versioned("c"), put("a", "z", object(1)), put("c", "a", object(1)))
+	var batch []meta.Mutation
+	for i := range 2500 {
+		batch = append(batch, put("b", meta.Key(fmt.Sprintf("k%d", i/2)), object(1)))
+	}
+	batch = append(batch, remove("b", "k7", ""), remove("b", "none", ""))
+	f.commit(batch...)
+	for _, prefix := range []string{"", "k1", "k7", "n", "x"} {
+		want := versionsAll(f, f.repo, meta.ListVersionsRequest{Bucket: "b", Prefix: prefix}, 1000)
+		var got []meta.VersionEntry
+		err := f.repo.WalkVersions(background, "b", prefix, func(page []meta.VersionEntry) error {
+			got = append(got, page...)
+			f.commitBeside(put("b", meta.Key(fmt.Sprintf("%s-%d", prefix, len(got))), object(1)), remove("b", "k1", ""))
+			return nil
+		})
+		if err != nil || !reflect.DeepEqual(got, want) {
+			f.Errorf("walk of %q: %d versions, %v; want the %d that were there when it began", prefix, len(got), err, len(want))
+		}
+	}
+	stop := errors.New("stop")
+	calls := 0
+	err := f.repo.WalkVersions(background, "b", "", func([]meta.VersionEntry) error { calls++; return stop })
+	if !errors.Is(err, stop) || calls != 1 {
+		f.Errorf("visit was called %d times, and WalkVersions returned %v", calls, err)
+	}
+	if err := f.repo.WalkVersions(background, "none", "", nil); !errors.Is(err, meta.ErrNoSuchBucket) {
+		f.Errorf("walk of no bucket: %v", err)
+	}
+}
+
+// commitBeside commits from another goroutine, and waits for it: a walk holds up no commit.
+func (f *fixture) commitBeside(batch ...meta.Mutation) {
+	f.Helper()
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.repo.Commit(background, batch)
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		f.Errorf("commit beside a walk: %v", err)
+	}
+}
+
 // testListVersionsModel compares pages of every size with a naive listing, from markers that are there and others.
 func testListVersionsModel(t *testing.T, open Open) {
 	f := newFixture(t, t.TempDir(), open)

@@ -74,6 +74,7 @@ func Run(t *testing.T, open Open) {
 		{"list uploads", testUploads},
 		{"list versions", testListVersions},
 		{"list versions in full", testListVersionsFull},
+		{"walk versions", testWalkVersions},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f := newFixture(t, t.TempDir(), open)
