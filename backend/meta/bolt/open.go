@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -140,12 +141,17 @@ func openFile(path string, options Options) (*bbolt.DB, error) {
 	if bits.UintSize == 64 && runtime.GOOS != "windows" { // Windows makes the file as large as the map
 		mapSize = mapBytes
 	}
-	db, err := openDB(path, bbolt.Options{
+	writing := bbolt.Options{
 		NoSync:          !options.Sync,
 		NoFreelistSync:  true,
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapSize,
-	})
+	}
+	db, err := openDB(path, writing)
+	if errors.Is(err, syscall.ENOMEM) { // the process may not have as much address space
+		writing.InitialMmapSize = 0
+		db, err = openDB(path, writing)
+	}
 	if err != nil || !options.Sync {
 		return db, err
 	}
