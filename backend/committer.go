@@ -263,6 +263,7 @@ func (c *committer) tryBatch(batch []*proposal, lazy []meta.BlobID) error {
 		}
 		c.store.blobs.Settle(p.blobs)
 		c.store.ledger.committed(r, p.hold)
+		c.store.recorder.removed(r.RemovedScopes)
 		c.store.garbage.add(r.Garbage)
 		p.answer <- answer{result: r}
 	}

@@ -77,6 +77,7 @@ type Store struct {
 	ballast   *ballast
 	space     atomic.Pointer[space] // nil before the disk was first asked
 	metrics   *metrics
+	recorder  *recorder
 
 	// uncertain is set when a commit failed and something of it may be on disk: the next start sweeps.
 	uncertain atomic.Bool
@@ -107,7 +108,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{
 		dir: o.Dir, diskReserve: o.Reserve, abortAfter: o.AbortUploadsAfter, log: o.Log, now: o.Now,
 		ballast: &ballast{path: filepath.Join(o.Dir, ballastFile)},
-		metrics: newMetrics(),
+		metrics: newMetrics(), recorder: newRecorder(),
 		cleaned: make(chan struct{}),
 		counted: make(chan struct{}),
 	}
@@ -167,7 +168,7 @@ func (s *Store) openBlobs(o Options) (wasDirty bool, err error) {
 func (s *Store) startBackground(wasDirty bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	s.background.Add(5)
+	s.background.Add(6)
 	go func() {
 		defer s.background.Done()
 		s.keepAborting(ctx)
@@ -188,6 +189,10 @@ func (s *Store) startBackground(wasDirty bool) {
 	go func() {
 		defer s.background.Done()
 		s.keepExpire(ctx)
+	}()
+	go func() {
+		defer s.background.Done()
+		s.keepHistory(ctx)
 	}()
 }
 
