@@ -114,6 +114,15 @@ type expiry struct {
 type removal struct {
 	kind     string
 	mutation meta.Mutation
+	bytes    int64 // what it frees, where that is asked
+}
+
+// abortion is the removal of an upload.
+func abortion(u *meta.Upload) removal {
+	return removal{
+		kind: expiredUpload, bytes: u.PartBytes,
+		mutation: meta.AbortUpload{Bucket: u.Bucket, Key: u.Key, Upload: u.ID},
+	}
 }
 
 // run goes through the bucket.
@@ -220,7 +229,7 @@ func (e *expiry) decide(last bool) {
 			kind = expiredMarker
 		}
 	}
-	e.going = append(e.going, removal{kind, m})
+	e.going = append(e.going, removal{kind: kind, mutation: m})
 }
 
 // uploads aborts the uploads whose time is over.
@@ -235,9 +244,7 @@ func (e *expiry) uploads(ctx context.Context, prefix string) error {
 		for _, entry := range page.Entries {
 			u := entry.Upload
 			if at, _, ok := e.rules.AbortsUpload(string(u.Key), u.Initiated); ok && !e.now.Before(at) {
-				e.going = append(e.going, removal{
-					expiredUpload, meta.AbortUpload{Bucket: u.Bucket, Key: u.Key, Upload: u.ID},
-				})
+				e.going = append(e.going, abortion(u))
 			}
 		}
 		if err := rest(ctx, time.Since(started)); err != nil {
@@ -281,23 +288,32 @@ func (e *expiry) remove(ctx context.Context, batch int) error {
 
 // commit commits removals together. Of what goes wrong it returns one error.
 func (e *expiry) commit(removals []removal) error {
+	return e.store.removeTogether(removals, func(r removal, refused error) {
+		if refused == nil {
+			e.removed[r.kind]++
+			e.store.metrics.expired.WithLabelValues(r.kind).Inc()
+		}
+	})
+}
+
+// removeTogether commits removals together, and tells done of each that was made, or refused since it is gone, has
+// changed since it was judged, or is locked. Of what goes wrong otherwise it returns one error.
+func (s *Store) removeTogether(removals []removal, done func(r removal, refused error)) error {
 	proposals := make([]*proposal, 0, len(removals))
+	var failed error
 	for _, r := range removals {
 		p := &proposal{mutation: r.mutation}
-		if e.store.committer.enqueue(p) != nil {
+		if failed = s.committer.enqueue(p); failed != nil {
 			break // the store closes; what is queued is waited for
 		}
 		proposals = append(proposals, p)
 	}
-	var failed error
 	for i, p := range proposals {
 		_, err := p.wait()
 		switch {
-		case err == nil:
-			e.removed[removals[i].kind]++
-			e.store.metrics.expired.WithLabelValues(removals[i].kind).Inc()
-		case errors.Is(err, meta.ErrPreconditionFailed), errors.Is(err, meta.ErrNoSuchUpload),
+		case err == nil, errors.Is(err, meta.ErrPreconditionFailed), errors.Is(err, meta.ErrNoSuchUpload),
 			errors.Is(err, meta.ErrObjectLocked):
+			done(removals[i], err)
 		default:
 			failed = err
 		}

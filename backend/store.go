@@ -78,6 +78,7 @@ type Store struct {
 	space     atomic.Pointer[space] // nil before the disk was first asked
 	metrics   *metrics
 	recorder  *recorder
+	reports   reports
 
 	// uncertain is set when a commit failed and something of it may be on disk: the next start sweeps.
 	uncertain atomic.Bool
@@ -135,6 +136,7 @@ func Open(o Options) (*Store, error) {
 	if err := s.buckets.load(context.Background(), s.meta); err != nil {
 		return nil, errors.Join(fmt.Errorf("buckets: %w", err), s.blobs.Close(), repository.Close())
 	}
+	s.reports.store = s
 	s.committer = newCommitter(s)
 	s.garbage = newGarbage(s.blobs, s.committer.forget, s.log)
 	s.startBackground(wasDirty)
@@ -217,6 +219,7 @@ func (s *Store) keepBallast(ctx context.Context) {
 func (s *Store) Close() error {
 	s.closeOnce.Do(func() {
 		s.cancel()
+		s.reports.stop()
 		s.background.Wait()
 		s.garbage.stop()
 		s.closeErr = errors.Join(s.committer.stop(), s.meta.Close(), s.blobs.Close())

@@ -168,7 +168,8 @@ func (c *Configuration) Expired(versions []Version, now time.Time) []int {
 // Judge decides of a key's versions one after the other, so that a key may have more of them than fit into memory. It is
 // used by one goroutine.
 type Judge struct {
-	rules *Configuration
+	rules *Configuration // nil where it prunes
+	prune Pruning
 	now   time.Time
 	begun bool
 	since time.Time // when the version before the next was made
@@ -184,8 +185,12 @@ func (c *Configuration) Judge(now time.Time) Judge { return Judge{rules: c, now:
 func (j *Judge) Next(v *Version, last bool) bool {
 	since := j.since
 	j.since = v.Modified
-	if !j.begun {
-		j.begun = true
+	first := !j.begun
+	j.begun = true
+	if j.rules == nil {
+		return j.prunes(v, since, first)
+	}
+	if first {
 		if v.Marker {
 			return last && j.rules.markerExpired(v, j.now)
 		}
