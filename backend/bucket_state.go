@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -81,6 +82,13 @@ func (b *bucketStates) get(name meta.BucketName) (*BucketState, error) {
 		return nil, meta.ErrNoSuchBucket
 	}
 	return state, nil
+}
+
+// all returns the states of all buckets, by name.
+func (b *bucketStates) all() []*BucketState {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(b.states), func(x, y *BucketState) int { return cmp.Compare(x.Name, y.Name) })
 }
 
 // having returns the states of the buckets that have a configuration of a kind, by name.

@@ -3,9 +3,12 @@ package backend
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
 )
 
 // UploadFilter chooses unfinished uploads of a bucket. Every part of it that is set must hold.
@@ -124,22 +127,34 @@ func (s *Store) AbortUploads(ctx context.Context, f UploadFilter, dryRun bool) (
 // maxOldest is how many rows of uploads OldestUploads reads.
 const maxOldest = 20_000
 
-// OldestUploads returns, for each bucket that has unfinished uploads, when the oldest of them was begun. With very many
-// uploads the last of the buckets are left out: more would be too much for an answer that is asked for every second.
-func (s *Store) OldestUploads(ctx context.Context, buckets []meta.BucketName) (map[meta.BucketName]time.Time, error) {
-	oldest := make(map[meta.BucketName]time.Time)
+// OldestUploads returns, for each scope that has unfinished uploads, when the oldest of them was begun: for the one that
+// is asked for and those within it. With very many uploads some are left out: to read more would be too much for an
+// answer that is asked for every few seconds.
+func (s *Store) OldestUploads(ctx context.Context, within quota.Scope) (map[quota.Scope]time.Time, error) {
+	oldest := make(map[quota.Scope]time.Time)
+	partly := make(map[quota.Scope]bool) // not all of their uploads were read
 	left := maxOldest
-	for _, bucket := range buckets {
-		at, complete, err := s.oldestUpload(ctx, bucket, &left)
-		switch {
-		case errors.Is(err, meta.ErrNoSuchBucket):
+	for _, bucket := range s.buckets.all() {
+		scopes := []quota.Scope{
+			quota.BucketScope(string(bucket.Name)), quota.OwnerScope(bucket.Owner), quota.ServerScope,
+		}
+		if a, _ := s.ledger.account(scopes[0]); a.Usage.Uploads == 0 || !slices.Contains(scopes, within) {
 			continue
-		case err != nil:
+		}
+		at, complete, err := s.oldestUpload(ctx, bucket.Name, &left)
+		if err != nil && !errors.Is(err, meta.ErrNoSuchBucket) {
 			return nil, err
-		case complete && !at.IsZero():
-			oldest[bucket] = at
+		}
+		for _, scope := range scopes {
+			if known, ok := oldest[scope]; !at.IsZero() && (!ok || at.Before(known)) {
+				oldest[scope] = at
+			}
+			if !complete && err == nil {
+				partly[scope] = true
+			}
 		}
 	}
+	maps.DeleteFunc(oldest, func(scope quota.Scope, _ time.Time) bool { return partly[scope] })
 	return oldest, nil
 }
 
@@ -147,7 +162,7 @@ func (s *Store) oldestUpload(
 	ctx context.Context, bucket meta.BucketName, left *int,
 ) (oldest time.Time, complete bool, err error) {
 	r := meta.UploadsRequest{Bucket: bucket, Limit: expirePage}
-	for {
+	for *left > 0 {
 		page, err := s.meta.Uploads(ctx, r)
 		if err != nil {
 			return oldest, false, err
@@ -161,8 +176,7 @@ func (s *Store) oldestUpload(
 		if !page.Truncated {
 			return oldest, true, nil
 		}
-		if *left -= len(page.Entries); *left <= 0 {
-			return oldest, false, nil
-		}
+		*left -= len(page.Entries)
 	}
+	return oldest, false, nil
 }

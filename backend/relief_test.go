@@ -187,9 +187,17 @@ func TestAbortUploads(t *testing.T) {
 		ids = append(ids, id)
 		c.move(time.Hour)
 	}
-	oldest, err := f.OldestUploads(background, []meta.BucketName{"none", "b"})
-	if err != nil || len(oldest) != 1 || !oldest["b"].Equal(f.timestamp().Add(-5*time.Hour)) {
-		t.Errorf("%v, %v", oldest, err)
+	f.createBucket("empty", quota.Limit{})
+	for scope, scopes := range map[quota.Scope]int{
+		quota.ServerScope: 3, ownerAda: 3, bucketB: 3, quota.BucketScope("empty"): 0, quota.OwnerScope("bob"): 0,
+	} {
+		oldest, err := f.OldestUploads(background, scope)
+		if err != nil || len(oldest) != scopes {
+			t.Errorf("%s: %v, %v", scope, oldest, err)
+		}
+		if at := oldest[scope]; scopes > 0 && !at.Equal(f.timestamp().Add(-5*time.Hour)) {
+			t.Errorf("%s: %v", scope, at)
+		}
 	}
 	find := func(filter UploadFilter, limit int) (found []meta.UploadID) {
 		t.Helper()

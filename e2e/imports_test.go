@@ -49,7 +49,10 @@ var never = []struct {
 // one below. The longest pattern that matches decides.
 var layers = [][]string{
 	{"quota"},
-	{"backend/meta/...", "backend/blob/...", "backend/checksum/...", "backend/encryption/...", "backend/lifecycle/...", "backend/multimd5/..."},
+	{
+		"backend/meta/...", "backend/blob/...", "backend/checksum/...", "backend/encryption/...", "backend/lifecycle/...",
+		"backend/history/...", "backend/multimd5/...",
+	},
 	{"backend/..."},
 	{"s3api/..."},
 	{"cmd/..."},

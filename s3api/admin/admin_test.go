@@ -43,17 +43,20 @@ type fixture struct {
 	http  *http.Client
 	ready bool
 	ahead atomic.Int64 // of the real clock, as the directory sees it
+	moved atomic.Int64 // of the real clock, as the store sees it
 }
 
 func newFixture(t *testing.T) *fixture {
-	dir := t.TempDir()
-	store, err := backend.Open(backend.Options{Dir: dir, NoSync: true})
+	dir, f := t.TempDir(), &fixture{t: t, ready: true}
+	store, err := backend.Open(backend.Options{
+		Dir: dir, NoSync: true, Now: func() time.Time { return time.Now().Add(time.Duration(f.moved.Load())) },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.store = store
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(store)
-	f := &fixture{t: t, store: store, ready: true}
 	keyring, err := encryption.ParseKeyring(encryption.DefaultKeyName + " " + strings.Repeat("A", 43) + "=")
 	if err != nil {
 		t.Fatal(err)
@@ -242,7 +245,8 @@ func TestPathsAndMethods(t *testing.T) {
 		"", "usage/", "usage/a/b", "quotas/", "quotas/buckets", "quotas/buckets/", "quotas/other", "quotas/owners",
 		"quotas/owners/", "usage/owners/", "usage/owners/a/b", "buckets/",
 		"buckets/a/b", "/usage", "../v1/usage", "Usage", "users/", "users/a/b", "users/a/policies", "users/a/policies/",
-		"users/a/policies/b/c", "keys/", "keys/a/rotate/", "policies/", "policies/a/b",
+		"users/a/policies/b/c", "keys/", "keys/a/rotate/", "policies/", "policies/a/b", "history", "history/buckets/",
+		"history/photos", "reports/", "uploads/", "uploads/a/b", "versions", "versions/a", "versions/a/b",
 	} {
 		f.refused(f.signed(http.MethodGet, path, ""), http.StatusNotFound, "NotFound")
 	}
@@ -255,6 +259,9 @@ func TestPathsAndMethods(t *testing.T) {
 		"usage": "GET, HEAD", "usage/photos": "GET, HEAD", "quotas": "GET, HEAD", "buckets": "GET, HEAD",
 		"quotas/server": "DELETE, GET, HEAD, PATCH, PUT", "quotas/buckets/photos": "DELETE, GET, HEAD, PATCH, PUT",
 		"quotas/owners/a": "DELETE, GET, HEAD, PATCH, PUT", "usage/owners/a": "GET, HEAD",
+		"history/server": "GET, HEAD", "history/buckets/a": "GET, HEAD", "history/owners/a": "GET, HEAD",
+		"reports": "GET, HEAD, POST", "reports/a": "DELETE, GET, HEAD", "uploads": "GET, HEAD", "uploads/a": "GET, HEAD",
+		"uploads/a/abort": "POST", "versions/a/prune": "POST",
 		"buckets/photos": "DELETE, GET, HEAD, PUT",
 		"users":          "GET, HEAD", "users/me": "GET, HEAD", "users/a": "DELETE, GET, HEAD, PATCH, PUT",
 		"users/a/policies/b": "DELETE, PUT", "users/a/keys": "GET, HEAD, POST", "keys": "GET, HEAD",

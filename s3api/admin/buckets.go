@@ -63,25 +63,3 @@ func deleteBucket(rq *request) error {
 	rq.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
-
-func getOverview(rq *request) error {
-	store := rq.handler.config.Store
-	answer := adminapi.Overview{Owners: []adminapi.Account{}, Buckets: []adminapi.Account{}}
-	for _, a := range store.Accounts() {
-		switch a.Scope.Kind {
-		case quota.Server:
-			answer.Server = document(a)
-		case quota.Owner:
-			answer.Owners = append(answer.Owners, document(a))
-		case quota.Bucket:
-			answer.Buckets = append(answer.Buckets, document(a))
-		}
-	}
-	var err error
-	if answer.DiskFreeBytes, answer.DiskSizeBytes, err = store.Free(); err != nil {
-		return err
-	}
-	return rq.answer(http.StatusOK, answer)
-}
-
-func getUsage(rq *request) error { return rq.answerAccount(http.StatusOK) }

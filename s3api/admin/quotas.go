@@ -124,6 +124,7 @@ func document(a quota.Account) adminapi.Account {
 		Scope: string(a.Scope.Kind), Name: a.Scope.Name,
 		MaxBytes: a.Limit.MaxBytes, MaxObjects: a.Limit.MaxObjects,
 		UsedBytes: a.Usage.Bytes, Objects: a.Usage.Objects,
+		NoncurrentObjects: a.Usage.Noncurrent, DeleteMarkers: a.Usage.Markers,
 		PartBytes: a.Usage.PartBytes, Uploads: a.Usage.Uploads,
 		// What a body holds may be less than nothing, where it will replace a larger object.
 		ReservedBytes: max(0, a.Reserved.Bytes+a.Reserved.PartBytes),

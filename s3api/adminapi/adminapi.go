@@ -3,11 +3,24 @@
 //
 // All of it lies under Prefix, and every request is signed with SigV4 (service "s3", in the Authorization header, with
 // the SHA-256 of the body in x-amz-content-sha256) by an access key of root or of a user whom a policy allows
-// admin:Administer. Others may read what is told of themselves: users/me, and usage and quota of the owner they are.
+// admin:Administer. Others may read what is told of themselves: users/me, and usage, history and quota of the owner
+// they are.
 //
 //	GET    usage                   Overview: the server, every owner, every bucket, the disk
 //	GET    usage/{bucket}          Account
 //	GET    usage/owners/{user}     Account of all buckets that the user owns
+//	GET    history/server          History: what there was over a week and a year, and what that forecasts
+//	GET    history/buckets/{name}  the same of a bucket
+//	GET    history/owners/{user}   the same of all buckets that a user owns
+//	GET    reports                 Reports, without their results
+//	POST   reports                 NewReport -> 202 Report, which is begun; 429 where too many are unfinished
+//	GET    reports/{id}            Report: how far it is, and its result
+//	DELETE reports/{id}            204; stops it where it is unfinished
+//	GET    uploads                 UploadSummaries: the buckets that have unfinished uploads
+//	GET    uploads/{bucket}        Uploads: a page of them; ?prefix, key, upload_id, older_than_seconds, limit, after_key,
+//	                               after_upload_id
+//	POST   uploads/{bucket}/abort  AbortUploads -> AbortedUploads; again with its next until there is none
+//	POST   versions/{bucket}/prune Prune -> Pruned; again with its next until there is none
 //	GET    quotas                  Quotas: the server, and the owners and buckets that have a limit
 //	GET    quotas/server           Account
 //	PUT    quotas/server           Limit -> Account; a figure that is left out is removed
@@ -84,6 +97,9 @@ type Account struct {
 	// UsedBytes is the sum of the sizes of the stored objects, Objects their number.
 	UsedBytes int64 `json:"used_bytes"`
 	Objects   int64 `json:"objects"`
+	// NoncurrentObjects is how many of Objects are not the latest version of their key. DeleteMarkers count as nothing.
+	NoncurrentObjects int64 `json:"noncurrent_objects"`
+	DeleteMarkers     int64 `json:"delete_markers"`
 	// PartBytes is what the parts of unfinished multipart uploads hold, Uploads how many uploads are unfinished. The
 	// server's limit counts them in full; a bucket's or owner's keeps them within MaxBytes beside what is stored.
 	PartBytes int64 `json:"part_bytes"`
@@ -94,6 +110,10 @@ type Account struct {
 	// The disk may leave less.
 	AvailableBytes   *int64 `json:"available_bytes,omitempty"`
 	AvailableObjects *int64 `json:"available_objects,omitempty"`
+	// OldestUpload is when the oldest unfinished upload was begun; nil where there is none, or too many to look for it. It
+	// and Growth are in answers of usage only.
+	OldestUpload *time.Time `json:"oldest_upload,omitempty"`
+	Growth       *Growth    `json:"growth,omitempty"`
 }
 
 // Overview is what is stored in all.

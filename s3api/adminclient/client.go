@@ -150,18 +150,21 @@ func (c *Client) DeleteBucket(ctx context.Context, name string) error {
 
 var errNoName = errors.New("the bucket's name is empty")
 
-func quotaPath(scope quota.Scope) (string, error) {
+func quotaPath(scope quota.Scope) (string, error) { return scopePath("quotas", scope) }
+
+// scopePath returns the path of a resource that each scope has.
+func scopePath(resource string, scope quota.Scope) (string, error) {
 	switch {
 	case scope == quota.ServerScope:
-		return "quotas/server", nil
+		return resource + "/server", nil
 	case scope.Kind == quota.Bucket && scope.Name != "":
-		return "quotas/buckets/" + url.PathEscape(scope.Name), nil
+		return resource + "/buckets/" + url.PathEscape(scope.Name), nil
 	case scope.Kind == quota.Bucket:
 		return "", errNoName
 	case scope.Kind == quota.Owner:
-		return named("quotas", "owners", scope.Name)
+		return named(resource, "owners", scope.Name)
 	default:
-		return "", fmt.Errorf("%s has no limit that could be set", scope)
+		return "", fmt.Errorf("%s has no %s", scope, resource)
 	}
 }
 
