@@ -24,15 +24,18 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run the server."`
-	Quota   quotaCommands  `cmd:"" help:"Set and show limits on a running server."`
-	Usage   usageCommand   `cmd:"" help:"Show what is stored, against its limits."`
-	Bucket  bucketCommands `cmd:"" help:"List, create and remove buckets."`
-	User    userCommands   `cmd:"" help:"Create and look after users."`
-	Key     keyCommands    `cmd:"" help:"Make, rotate and remove the access keys of users."`
-	Policy  policyCommands `cmd:"" help:"Store policies, which say what users may do."`
-	Check   checkCommand   `cmd:"" help:"Verify the data directory of a stopped server."`
-	Version versionCommand `cmd:"" help:"Show the version."`
+	Serve    serveCommand     `cmd:"" help:"Run the server."`
+	Quota    quotaCommands    `cmd:"" help:"Set and show limits on a running server."`
+	Usage    usageCommand     `cmd:"" help:"Show what is stored, against its limits."`
+	History  historyCommand   `cmd:"" help:"Show what was stored over time, how it grows, and when a limit will be reached."`
+	Uploads  uploadsCommands  `cmd:"" help:"List and abort multipart uploads that were not completed."`
+	Versions versionsCommands `cmd:"" help:"Remove old versions."`
+	Bucket   bucketCommands   `cmd:"" help:"List, create and remove buckets."`
+	User     userCommands     `cmd:"" help:"Create and look after users."`
+	Key      keyCommands      `cmd:"" help:"Make, rotate and remove the access keys of users."`
+	Policy   policyCommands   `cmd:"" help:"Store policies, which say what users may do."`
+	Check    checkCommand     `cmd:"" help:"Verify the data directory of a stopped server."`
+	Version  versionCommand   `cmd:"" help:"Show the version."`
 }
 
 // diagnostics is where a command says what is not what it was asked for: standard error.

@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -57,6 +59,9 @@ func TestScripts(t *testing.T) {
 			"terminate": terminate,
 			"put":       put,
 			"get":       get,
+			"s3":        s3,
+			"upload":    upload,
+			"watched":   watched,
 			"become":    become,
 			"damage":    damage,
 		},
@@ -99,6 +104,54 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	send(ts, neg, http.MethodGet, args[0], nil)
 }
 
+// s3 METHOD PATH [FILE] sends a signed request with a file as its body. With !, the status is not 200.
+func s3(ts *testscript.TestScript, neg bool, args []string) {
+	var body []byte
+	if len(args) > 2 {
+		body = []byte(ts.ReadFile(args[2]))
+	}
+	send(ts, neg, args[0], args[1], body)
+}
+
+// upload BUCKET/KEY SIZE begins a multipart upload with one part.
+func upload(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	path := "/" + args[0]
+	var begun struct {
+		UploadID string `xml:"UploadId"`
+	}
+	status, content := exchange(ts, http.MethodPost, path+"?uploads=", nil)
+	ts.Check(xml.Unmarshal(content, &begun))
+	if status == http.StatusOK {
+		status, content = exchange(ts, http.MethodPut, path+"?partNumber=1&uploadId="+begun.UploadID, make([]byte, size))
+	}
+	if status != http.StatusOK {
+		ts.Fatalf("upload %s: %d %s", args[0], status, content)
+	}
+}
+
+// watched NAME TEXT N waits until a command in the background has written a text so often, interrupts it, and requires
+// that it ends well.
+func watched(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	for _, command := range ts.BackgroundCmds() {
+		if !slices.Contains(command.Args, "--watch=100ms") {
+			continue
+		}
+		out := command.Stdout.(fmt.Stringer)
+		for deadline := time.Now().Add(20 * time.Second); strings.Count(out.String(), args[1]) < n; time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				ts.Fatalf("%s has written only %q", args[0], out.String())
+			}
+		}
+		ts.Check(command.Process.Signal(os.Interrupt))
+		return
+	}
+	ts.Fatalf("nothing watches")
+}
+
 // become FILE makes the keys in a JSON document those of what follows; without a file they are root's again.
 func become(ts *testscript.TestScript, _ bool, args []string) {
 	var key struct {
@@ -116,9 +169,18 @@ func become(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func send(ts *testscript.TestScript, neg bool, method, path string, body []byte) {
+	status, content := exchange(ts, method, path, body)
+	fmt.Fprintf(ts.Stdout(), "%d %s\n", status, content)
+	if (status == http.StatusOK) == neg {
+		ts.Fatalf("%s %s: %d %s", method, path, status, content)
+	}
+}
+
+// exchange sends a request, signed unless it is a GET.
+func exchange(ts *testscript.TestScript, method, path string, body []byte) (status int, content []byte) {
 	request, err := http.NewRequest(method, ts.Getenv("PLIMSOLL_ENDPOINT")+path, bytes.NewReader(body))
 	ts.Check(err)
-	if method == http.MethodPut {
+	if method != http.MethodGet {
 		sum := sha256.Sum256(body)
 		access := cmp.Or(ts.Getenv("PLIMSOLL_ACCESS_KEY"), defaultAccessKey)
 		secret := cmp.Or(ts.Getenv("PLIMSOLL_SECRET_KEY"), defaultSecretKey)
@@ -128,12 +190,9 @@ func send(ts *testscript.TestScript, neg bool, method, path string, body []byte)
 	response, err := client.Do(request)
 	ts.Check(err)
 	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
+	content, err = io.ReadAll(response.Body)
 	ts.Check(err)
-	fmt.Fprintf(ts.Stdout(), "%d %s\n", response.StatusCode, content)
-	if (response.StatusCode == http.StatusOK) == neg {
-		ts.Fatalf("%s %s: %s %s", method, path, response.Status, content)
-	}
+	return response.StatusCode, content
 }
 
 // damage removes the first blob file of the store.

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -103,6 +104,8 @@ func accountRow(a adminapi.Account) []cell {
 		{text: humanize.Comma(a.Objects), right: true},
 		{text: objectLimit + noun(a.Objects, a.MaxObjects), tight: true},
 		{text: percent(a.Objects, a.MaxObjects), right: true},
+		{text: growthOf(a), right: true},
+		{text: fullAt(a)},
 		{text: notes(a)},
 	}
 }
@@ -115,7 +118,7 @@ func noun(objects, maxObjects int64) string {
 	return "objects"
 }
 
-// notes tells what is neither stored nor free.
+// notes tells what is neither stored nor free, and what of what is stored is old.
 func notes(a adminapi.Account) string {
 	var parts []string
 	if a.Uploads > 0 {
@@ -123,12 +126,85 @@ func notes(a adminapi.Account) string {
 		if a.Scope == adminapi.ScopeServer {
 			verb = "with "
 		}
-		parts = append(parts, verb+humanBytes(a.PartBytes)+" in "+plural(a.Uploads, "unfinished upload"))
+		text := verb + humanBytes(a.PartBytes) + " in " + plural(a.Uploads, "unfinished upload")
+		if a.OldestUpload != nil {
+			text += " (up to " + humanAge(time.Since(*a.OldestUpload)) + " old)"
+		}
+		parts = append(parts, text)
+	}
+	if a.NoncurrentObjects > 0 {
+		parts = append(parts, plural(a.NoncurrentObjects, "noncurrent version"))
+	}
+	if a.DeleteMarkers > 0 {
+		parts = append(parts, plural(a.DeleteMarkers, "delete marker"))
 	}
 	if a.ReservedBytes > 0 {
 		parts = append(parts, humanBytes(a.ReservedBytes)+" reserved")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// growthOf tells how many bytes come per day, where that is known.
+func growthOf(a adminapi.Account) string {
+	if a.Growth == nil || a.Growth.Bytes == nil {
+		return ""
+	}
+	return perDay(a.Growth.Bytes.PerDay)
+}
+
+// perDay writes a rate of bytes with its sign.
+func perDay(rate float64) string {
+	switch n := int64(math.Round(math.Abs(rate))); {
+	case n == 0:
+		return "steady"
+	case rate < 0:
+		return "-" + humanBytes(n) + "/day"
+	default:
+		return "+" + humanBytes(n) + "/day"
+	}
+}
+
+// fullAt tells when the first of an account's limits will be reached, where that is known and it is not reached yet.
+func fullAt(a adminapi.Account) string {
+	f := firstForecast(a)
+	if f == nil || !f.At.After(time.Now()) {
+		return ""
+	}
+	return "full " + f.At.Local().Format(time.DateOnly) + " (" + f.Confidence + ")"
+}
+
+// firstForecast is the earlier of the two.
+func firstForecast(a adminapi.Account) *adminapi.Forecast {
+	if a.Growth == nil {
+		return nil
+	}
+	f := a.Growth.BytesFull
+	if o := a.Growth.ObjectsFull; f == nil || (o != nil && o.At.Before(f.At)) {
+		f = o
+	}
+	return f
+}
+
+// humanAge writes a time that has passed in its largest unit: 3 days.
+func humanAge(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return plural(int64(d/(24*time.Hour)), "day")
+	case d >= 2*time.Hour:
+		return plural(int64(d/time.Hour), "hour")
+	case d >= 2*time.Minute:
+		return plural(int64(d/time.Minute), "minute")
+	default:
+		return plural(max(0, int64(d/time.Second)), "second")
+	}
+}
+
+// printable quotes a key that would do something to a terminal, or that could not be told from what stands around it.
+func printable(key string) string {
+	if key == "" || strings.TrimSpace(key) != key || strings.ContainsFunc(key, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return strconv.Quote(key)
+	}
+	return key
 }
 
 // percent returns how much of limit is used, rounded down, so that 100% is never less than all; empty where there is
