@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -80,7 +81,7 @@ func writeGrowth(w io.Writer, g adminapi.Growth) {
 			plural(int64(g.Points), "point"), span)
 	} else {
 		fmt.Fprintf(w, "Growth: %s (%s to %s) and %s objects/day, by %s over %s.\n", perDay(g.Bytes.PerDay),
-			perDay(g.Bytes.Low), perDay(g.Bytes.High), humanize.CommafWithDigits(g.Objects.PerDay, 2),
+			perDay(g.Bytes.Low), perDay(g.Bytes.High), humanize.Commaf(math.Round(100*g.Objects.PerDay)/100),
 			plural(int64(g.Points), "point"), span)
 	}
 	for _, limit := range []struct {
