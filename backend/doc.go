@@ -13,6 +13,12 @@
 // leaves the object. Blobs that lost their last reference are listed as garbage in the same transaction and deleted
 // after it, once no download reads them.
 //
+// # Beside the operations
+//
+// Goroutines that Close stops sweep, compact, expire, and write down once in an hour what every scope holds (package
+// history). Reports of where a bucket's space is are made one at a time, from one snapshot of the metadata, and rest more
+// than they work. All of them hold rows a page at a time, and change things in small batches through the committer.
+//
 // # Encryption
 //
 // Blobs are encrypted on their way in, and decrypted on their way out, under a data key that the caller wraps and

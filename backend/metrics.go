@@ -46,6 +46,11 @@ var (
 		"Limit of stored bytes; absent where there is none.", scopeLabels, nil)
 	limitObjects = prometheus.NewDesc("plimsoll_limit_objects",
 		"Limit of stored objects; absent where there is none.", scopeLabels, nil)
+	growthBytes = prometheus.NewDesc("plimsoll_usage_growth_bytes_per_day",
+		"How fast stored bytes grow, by the history of the last 28 days; absent where too little is known.", scopeLabels, nil)
+	fullBytes = prometheus.NewDesc("plimsoll_limit_bytes_reached_timestamp_seconds",
+		"When the limit of stored bytes is reached if they go on to grow so; absent where it is not within ten years.",
+		scopeLabels, nil)
 	reservedBytes = prometheus.NewDesc("plimsoll_reserved_bytes",
 		"Bytes held for bodies that are arriving.", nil, nil)
 	reservations = prometheus.NewDesc("plimsoll_reservations",
@@ -87,6 +92,7 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 		if a.Limit.MaxObjects > 0 {
 			gauge(limitObjects, a.Limit.MaxObjects, labels...)
 		}
+		s.collectGrowth(ch, a, labels)
 		if a.Scope == quota.ServerScope {
 			gauge(reservedBytes, a.Reserved.Bytes+a.Reserved.PartBytes)
 		}
@@ -105,5 +111,16 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 	}
 	for _, c := range []prometheus.Collector{s.metrics.batchSize, s.metrics.blobSync, s.metrics.commit, s.metrics.expired} {
 		c.Collect(ch)
+	}
+}
+
+// collectGrowth tells how a scope grows, where that is known.
+func (s *Store) collectGrowth(ch chan<- prometheus.Metric, a quota.Account, labels []string) {
+	t := s.Trend(a.Scope)
+	if t.Known {
+		ch <- prometheus.MustNewConstMetric(growthBytes, prometheus.GaugeValue, t.Bytes.PerDay, labels...)
+	}
+	if f := s.Forecast(a, t).Bytes; f != nil {
+		ch <- prometheus.MustNewConstMetric(fullBytes, prometheus.GaugeValue, float64(f.At.Unix()), labels...)
 	}
 }

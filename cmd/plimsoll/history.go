@@ -59,8 +59,10 @@ func writeHistory(w io.Writer, h adminapi.History, hours bool) error {
 	rows := make([][]cell, 0, len(points))
 	for _, p := range points {
 		rows = append(rows, []cell{
-			{text: p.Time.Local().Format("2006-01-02 15:04 -0700")}, {text: humanBytes(p.Bytes), right: true},
-			{text: humanize.Comma(p.Objects), right: true}, {text: noun(p.Objects, 0), tight: true},
+			{text: p.Time.Local().Format("2006-01-02 15:04 -0700")},
+			{text: humanBytes(p.Bytes), right: true},
+			{text: humanize.Comma(p.Objects), right: true},
+			{text: noun(p.Objects, 0), tight: true},
 		})
 	}
 	if err := writeTable(w, rows); err != nil {

@@ -77,8 +77,11 @@ func writeUploads(w io.Writer, uploads []listedUpload) error {
 	for _, u := range uploads {
 		bytes += u.Bytes
 		rows = append(rows, []cell{
-			{text: u.Bucket}, {text: printable(u.Key)}, {text: humanBytes(u.Bytes), right: true},
-			{text: humanAge(time.Since(u.Initiated)), right: true}, {text: u.UploadID},
+			{text: u.Bucket},
+			{text: printable(u.Key)},
+			{text: humanBytes(u.Bytes), right: true},
+			{text: humanAge(time.Since(u.Initiated)), right: true},
+			{text: u.UploadID},
 		})
 	}
 	if err := writeTable(w, rows); err != nil {

@@ -62,7 +62,8 @@ func TestWriteGrowth(t *testing.T) {
 		want string
 	}{
 		{
-			"too little", adminapi.Growth{Points: 3, SpanSeconds: 7200},
+			"too little",
+			adminapi.Growth{Points: 3, SpanSeconds: 7200},
 			"Not enough history to tell growth: 3 points over 2 hours; it takes 6 over a day.\n",
 		},
 		{"no limit", rates(adminapi.Growth{}), known},
@@ -77,7 +78,8 @@ func TestWriteGrowth(t *testing.T) {
 				" at the earliest, never at the latest; confidence: low).\n",
 		},
 		{
-			"reached", adminapi.Growth{BytesFull: &adminapi.Forecast{At: time.Now(), Confidence: "high"}},
+			"reached",
+			adminapi.Growth{BytesFull: &adminapi.Forecast{At: time.Now(), Confidence: "high"}},
 			"Not enough history to tell growth: 0 points over 0 seconds; it takes 6 over a day.\nThe limit of bytes is reached.\n",
 		},
 	} {

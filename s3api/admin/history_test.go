@@ -3,6 +3,7 @@ package admin_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,20 @@ func TestHistory(t *testing.T) {
 	}
 	if got := f.account("GET", "quotas/buckets/photos", "", http.StatusOK); got.Growth != nil {
 		t.Errorf("a limit has %+v", got.Growth)
+	}
+
+	metrics := string(f.do(f.request(http.MethodGet, "/_plimsoll/metrics", "")).body)
+	for _, want := range []string{
+		`plimsoll_usage_growth_bytes_per_day{bucket="",owner="",scope="server"} 2`,
+		`plimsoll_usage_growth_bytes_per_day{bucket="photos",owner="",scope="bucket"} 2`,
+		`plimsoll_limit_bytes_reached_timestamp_seconds{bucket="photos",owner="",scope="bucket"} `,
+	} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	if strings.Contains(metrics, `reached_timestamp_seconds{bucket="",owner="root"`) {
+		t.Error("the metrics forecast the limit of who has none")
 	}
 
 	f.refused(f.signed("GET", "history/buckets/none", ""), http.StatusNotFound, "NoSuchBucket")
