@@ -42,7 +42,8 @@ type FoundUploads struct {
 // ErrInvalidUploadMarker.
 func (s *Store) FindUploads(ctx context.Context, f UploadFilter, limit int) (found FoundUploads, err error) {
 	r := meta.UploadsRequest{
-		Bucket: f.Bucket, Prefix: f.Prefix, KeyMarker: string(f.After.Key), UploadMarker: f.After.ID, Limit: expirePage,
+		Bucket: f.Bucket, Prefix: f.Prefix, KeyMarker: string(f.After.Key), UploadMarker: f.After.ID,
+		Limit: min(max(limit, expireBatch), expirePage),
 	}
 	if f.Key != "" {
 		r.Prefix = string(f.Key)
@@ -89,7 +90,7 @@ type AbortedUploads struct {
 func (s *Store) AbortUploads(ctx context.Context, f UploadFilter, dryRun bool) (aborted AbortedUploads, err error) {
 	started := time.Now()
 	for {
-		found, err := s.FindUploads(ctx, f, expireBatch)
+		found, err := s.FindUploads(ctx, f, 4*abortBatch) // uploads may have many parts: it is time to return soon
 		if err != nil {
 			return aborted, err
 		}

@@ -38,7 +38,8 @@ type recorder struct {
 
 	mu     sync.RWMutex                  // guards trends and gone
 	trends map[quota.Scope]history.Trend // as of the last pass
-	// gone are scopes that were removed since the last pass: a record that they have is not that of one with their name.
+	// gone are scopes that are no more and may have a record until the next pass: it is not that of a scope that has got
+	// their name since.
 	gone map[quota.Scope]bool
 }
 
@@ -197,10 +198,14 @@ func (p *historyPass) tick(ctx context.Context) error {
 func (p *historyPass) known(record meta.Record) {
 	scope, ok := parseHistoryName(record.Name)
 	account, exists := p.accounts[scope]
-	if !ok || !exists {
-		if p.write {
-			p.put(record.Name, nil)
-		}
+	switch {
+	case (!ok || !exists) && p.write:
+		p.put(record.Name, nil)
+		return
+	case !ok:
+		return
+	case !exists: // the store was closed before the record was removed
+		p.store.recorder.removed([]quota.Scope{scope})
 		return
 	}
 	delete(p.accounts, scope) // what is left has none yet

@@ -141,8 +141,18 @@ func TestHistoryGoesWithItsScope(t *testing.T) {
 	f.wantHours(own, "01 13:01 0/0\n")
 	f.wantHours(bob, "01 13:01 0/0\n")
 	again()
-	f = f.reopen() // before the record could be removed
+	if err := f.DeleteBucket(background, "own"); err != nil {
+		t.Fatal(err)
+	}
+	f = f.reopen() // before the records could be removed
+	if err := f.passHistory(background, false); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.CreateBucket(background, CreateBucketInput{Name: "own", Owner: "bob"}); err != nil {
+		t.Fatal(err)
+	}
 	f.wantHours(own, "")
+	f.wantHours(bob, "")
 	if err := f.DeleteBucket(background, "own"); err != nil {
 		t.Fatal(err)
 	}

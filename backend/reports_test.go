@@ -15,6 +15,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/blob"
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
 )
 
 // naive sums versions by prefix, with all of them in memory.
@@ -288,5 +289,28 @@ func TestReportEndsWithTheStore(t *testing.T) {
 	}
 	if _, err := f.CreateReport(BreakdownInput{Bucket: "b"}); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// A bucket that is removed while its report waits is a failed report, and nothing more.
+func TestReportOfWhatIsGone(t *testing.T) {
+	held := make(chan struct{})
+	f := open(t, hooked(func() { <-held }))
+	f.put("k", noise(10, 1))
+	f.createBucket("gone", quota.Limit{})
+	first := f.report(BreakdownInput{Bucket: "b", Largest: 1})
+	for r := first; r.State == ReportWaiting; time.Sleep(time.Millisecond) {
+		r, _ = f.Report(first.ID)
+	}
+	second := f.report(BreakdownInput{Bucket: "gone", Largest: 1})
+	if err := f.DeleteBucket(background, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	close(held)
+	if r := f.await(first.ID); r.State != ReportDone {
+		t.Errorf("%+v", r)
+	}
+	if r := f.await(second.ID); r.State != ReportFailed || !errors.Is(r.Err, meta.ErrNoSuchBucket) {
+		t.Errorf("%+v", r)
 	}
 }

@@ -58,8 +58,8 @@ type Series struct {
 }
 
 // Record adds a point and forgets what is too old. It reports whether the series is another now: it is not where the hour
-// has a point already, or where the clock has gone back. always adds a point that is like the one before, as the clock
-// needs it.
+// has a point already. always adds a point that is like the one before, as the clock needs it. Points that lie more than
+// an hour ahead are from a time when the system's clock was wrong: they go.
 //
 // The day that has ended since the last point gets that one as its own.
 func (s *Series) Record(p Point, always bool) bool {
@@ -68,13 +68,11 @@ func (s *Series) Record(p Point, always bool) bool {
 	if p.Time.Unix() < 0 {
 		return false
 	}
+	changed := s.forgetAfter(p.Time.Add(hour))
 	if n := len(s.Hours); n > 0 {
 		last := s.Hours[n-1]
-		if !p.Time.Truncate(hour).After(last.Time.Truncate(hour)) {
-			return false
-		}
-		if last.same(p) && !always {
-			return false
+		if !p.Time.Truncate(hour).After(last.Time.Truncate(hour)) || (last.same(p) && !always) {
+			return changed
 		}
 	}
 	s.closeDays(p.Time)
@@ -82,6 +80,14 @@ func (s *Series) Record(p Point, always bool) bool {
 	s.Hours = trim(s.Hours, p.Time.Add(-(MaxHours-1)*hour), MaxHours)
 	s.Days = trim(s.Days, p.Time.Add(-(MaxDays-1)*day), MaxDays)
 	return true
+}
+
+// forgetAfter drops the points after a time, and reports whether there were any.
+func (s *Series) forgetAfter(at time.Time) bool {
+	before := len(s.Hours) + len(s.Days)
+	later := func(p Point) bool { return p.Time.After(at) }
+	s.Hours, s.Days = slices.DeleteFunc(s.Hours, later), slices.DeleteFunc(s.Days, later)
+	return len(s.Hours)+len(s.Days) < before
 }
 
 // closeDays makes the last point of each day that is over, and later than those that are kept, that day's.

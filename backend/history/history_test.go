@@ -75,6 +75,9 @@ func TestRecordRefuses(t *testing.T) {
 			t.Errorf("step %d: %t, want %t", i, got, step.want)
 		}
 	}
+	if !at(60, 7, false) || len(s.Hours) != 2 || s.Hours[1].Bytes != 1 {
+		t.Errorf("a clock that was hours ahead: %+v", s.Hours)
+	}
 	if s.Record(Point{Time: time.Unix(-1000, 0)}, true) {
 		t.Error("a time before 1970 is recorded")
 	}

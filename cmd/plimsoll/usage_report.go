@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -46,7 +46,7 @@ func (c *usageCommand) explainSpace(
 	}
 	switch {
 	case report.State != adminapi.ReportDone || report.Result == nil:
-		return errors.New("the server could not make the report; its log says why")
+		return fmt.Errorf("the report is %s: %s", report.State, cmp.Or(report.Detail, "somebody has stopped it"))
 	case c.JSON:
 		return writeJSON(stdout, report)
 	case c.CSV && c.ByPrefix:

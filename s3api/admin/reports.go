@@ -87,6 +87,12 @@ func reportDocument(r backend.Report) adminapi.Report {
 			Largest: r.Input.Largest,
 		},
 	}
+	switch {
+	case errors.Is(r.Err, meta.ErrNoSuchBucket):
+		d.Detail = "The bucket is gone."
+	case r.Err != nil:
+		d.Detail = "The server failed; its log says more."
+	}
 	if b := r.Breakdown; b != nil {
 		d.Result = breakdownDocument(b)
 	}

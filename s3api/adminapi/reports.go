@@ -43,6 +43,8 @@ type Report struct {
 	// Read is how many versions and delete markers have been read, Of how many the bucket had in all.
 	Read int64 `json:"read"`
 	Of   int64 `json:"of"`
+	// Detail says why it failed.
+	Detail string `json:"detail,omitempty"`
 	// Result is there once State is ReportDone. A list of reports leaves it out.
 	Result *Breakdown `json:"result,omitempty"`
 }
