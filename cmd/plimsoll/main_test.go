@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"crypto/ecdsa"
@@ -20,8 +21,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -131,25 +132,28 @@ func upload(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// watched NAME TEXT N waits until a command in the background has written a text so often, interrupts it, and requires
-// that it ends well.
+// watched TEXT N COMMAND... runs plimsoll until it has written a text in so many lines, interrupts it, and requires that it
+// ends well.
 func watched(ts *testscript.TestScript, _ bool, args []string) {
-	n, err := strconv.Atoi(args[2])
+	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	for _, command := range ts.BackgroundCmds() {
-		if !slices.Contains(command.Args, "--watch=100ms") {
-			continue
+	command := exec.Command("plimsoll", args[2:]...)
+	command.Env = append(os.Environ(), "PLIMSOLL_ENDPOINT="+ts.Getenv("PLIMSOLL_ENDPOINT"))
+	out, err := command.StdoutPipe()
+	ts.Check(err)
+	ts.Check(command.Start())
+	stuck := time.AfterFunc(20*time.Second, func() { _ = command.Process.Kill() })
+	defer stuck.Stop()
+	lines := bufio.NewScanner(out)
+	for n > 0 && lines.Scan() {
+		if strings.Contains(lines.Text(), args[0]) {
+			n--
 		}
-		out := command.Stdout.(fmt.Stringer)
-		for deadline := time.Now().Add(20 * time.Second); strings.Count(out.String(), args[1]) < n; time.Sleep(5 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				ts.Fatalf("%s has written only %q", args[0], out.String())
-			}
-		}
-		ts.Check(command.Process.Signal(os.Interrupt))
-		return
 	}
-	ts.Fatalf("nothing watches")
+	ts.Check(command.Process.Signal(os.Interrupt))
+	_, err = io.Copy(io.Discard, out)
+	ts.Check(err)
+	ts.Check(command.Wait())
 }
 
 // become FILE makes the keys in a JSON document those of what follows; without a file they are root's again.
