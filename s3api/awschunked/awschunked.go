@@ -53,7 +53,8 @@ import (
 
 // The reasons to refuse a body. The messages that wrap them give the place.
 var (
-	// ErrMalformed is for framing that is not aws-chunked, and for bytes behind the end.
+	// ErrMalformed is for framing that is not aws-chunked, for signed trailers without their signature, and for bytes behind
+	// the end.
 	ErrMalformed = errors.New("malformed aws-chunked body")
 	// ErrIncomplete is for a body that ends too early, or whose chunks add up to less than the decoded length.
 	ErrIncomplete = errors.New("incomplete aws-chunked body")

@@ -243,6 +243,7 @@ func TestUnsignedTrailers(t *testing.T) {
 		{"behind an empty line", line + "\r\n\r\nx-b:1\r\n\r\n", two, "malformed"},
 		{"more behind the end", line + "\r\n\r\nmore:1", one, "incomplete"},
 		{"a line behind the end", line + "\r\n\r\nmore\r\n", one, "trailer"},
+		{"cut before them", "", one, "incomplete"},
 		{"too long", crc32c + ":" + strings.Repeat("x", 5000) + "\r\n\r\n", one, "trailer"},
 	}
 	for _, tt := range tests {
