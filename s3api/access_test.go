@@ -144,8 +144,10 @@ func TestAnonymousWrites(t *testing.T) {
 	}
 	withHash("UNSIGNED-PAYLOAD").want(t, 200)
 	withHash(strings.Repeat("0", 64)).wantError(t, 400, "XAmzContentSHA256Mismatch")
-	withHash("STREAMING-AWS4-HMAC-SHA256-PAYLOAD").wantError(t, 400, "InvalidRequest")
-	do(http.MethodPost, "/drop/in/multi?uploads", "").want(t, 200)
+	// What is no hash at all is one that the body does not have: nobody has signed it.
+	withHash("nonsense").wantError(t, 400, "XAmzContentSHA256Mismatch")
+	withHash("STREAMING-AWS4-HMAC-SHA256-PAYLOAD").wantMessage(t, 400, "InvalidRequest", "Anonymous requests don't support "+
+		"this x-amz-content-sha256 value. Please use UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER.")
 	document := "<Delete><Object><Key>in/k</Key></Object></Delete>"
 	deleted := s.do(call{
 		method: http.MethodPost, path: "/drop?delete", body: document, anonymous: true,
@@ -157,6 +159,95 @@ func TestAnonymousWrites(t *testing.T) {
 	s.get("/drop/in/k").want(t, 200)
 	do(http.MethodPut, "/made-by-nobody", "").wantError(t, 403, "AccessDenied")
 	do(http.MethodGet, "/", "").wantError(t, 403, "AccessDenied")
+}
+
+// Some things S3 lets nobody do without a signature, whatever the policy, and says so in words of its own.
+func TestAnonymousRefusals(t *testing.T) {
+	s := newServer(t)
+	s.bucket("drop")
+	s.put("/drop/k", "x")
+	s.policy("drop", `{"Version":"2012-10-17","Statement":[`+
+		`{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::drop"},`+
+		`{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::drop/*"}]}`)
+	const authenticate = "Anonymous users cannot invoke this API. Please authenticate."
+	for _, test := range []struct{ method, path, copies, message string }{
+		{"PUT", "/other", "", authenticate},
+		{"PUT", "/drop?acl", "", authenticate},
+		{"PUT", "/drop/k?acl", "", authenticate},
+		{"POST", "/drop/k?select&select-type=2", "", authenticate},
+		{"PUT", "/drop/copy", "/drop/k", "Anonymous users cannot copy objects. Please authenticate."},
+		{"POST", "/drop/k?uploads", "", "Anonymous users cannot initiate multipart uploads. Please authenticate."},
+		{"GET", "/drop?ownershipControls", "", "s3:GetBucketOwnershipControls does not support Anonymous requests!"},
+		{"PUT", "/drop?ownershipControls", "", "s3:PutBucketOwnershipControls does not support Anonymous requests!"},
+		{"DELETE", "/drop?ownershipControls", "", "s3:PutBucketOwnershipControls does not support Anonymous requests!"},
+	} {
+		t.Run(test.method+" "+test.path, func(t *testing.T) {
+			s.do(call{method: test.method, path: test.path, anonymous: true, header: map[string]string{
+				"x-amz-copy-source": test.copies, "x-amz-acl": "private",
+			}}).wantMessage(t, 403, "AccessDenied", test.message)
+		})
+	}
+	// The bucket's policy is for its account alone: who is allowed and not of it gets another answer than who is not.
+	for _, method := range []string{"GET", "PUT", "DELETE"} {
+		s.do(call{method: method, path: "/drop?policy", anonymous: true}).wantError(t, 405, "MethodNotAllowed")
+	}
+	s.do(call{method: "GET", path: "/drop?tagging", anonymous: true}).wantError(t, 404, "NoSuchTagSet")
+	s.do(call{method: "DELETE", path: "/drop?policy"}).want(t, 204)
+	s.do(call{method: "GET", path: "/drop?policy", anonymous: true}).wantError(t, 403, "AccessDenied")
+}
+
+// Users are told root's canonical id as its access key, and who is anonymous is not told that key. Both forms are taken, and
+// only the id is stored: another key for root changes nothing of what it owns.
+func TestRootAsOwner(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.put("/photos/k", "x")
+	s.setOwnership("photos", "ObjectWriter").want(t, 200)
+	alice := s.user("alice", "readwrite")
+	id := iam.CanonicalID(iam.RootName)
+	wantOwner := func(a answer, want string) {
+		t.Helper()
+		if body := a.want(t, 200).body; !strings.Contains(body, "<Owner><ID>"+want+"</ID>") {
+			t.Errorf("the owner is not %s: %s", want, body)
+		}
+	}
+	for _, path := range []string{"/", "/photos", "/photos?versions", "/photos?acl"} {
+		wantOwner(s.get(path), testAccessKey)
+	}
+	s.do(call{method: http.MethodPut, path: "/photos?acl", header: map[string]string{"x-amz-acl": "public-read"}}).want(t, 200)
+	wantOwner(s.do(call{method: http.MethodGet, path: "/photos", as: alice}), testAccessKey)
+	wantOwner(s.do(call{method: http.MethodGet, path: "/photos", anonymous: true}), id)
+
+	document := s.get("/photos?acl").body
+	for _, named := range []string{document, strings.ReplaceAll(document, testAccessKey, id)} {
+		s.do(call{method: http.MethodPut, path: "/photos?acl", body: named}).want(t, 200)
+	}
+	s.do(call{method: http.MethodPut, path: "/photos?acl", body: strings.Replace(document, testAccessKey, iam.CanonicalID("alice"), 1)}).
+		wantError(t, 403, "AccessDenied")
+	grant := map[string]string{"x-amz-grant-full-control": `id="` + testAccessKey + `"`, "x-amz-grant-read": `id="` + id + `"`}
+	s.do(call{method: http.MethodPut, path: "/photos?acl", header: grant}).want(t, 200)
+	state, err := s.store.BucketState("photos")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := acl.Unmarshal(state.Configs["acl"])
+	if err != nil || len(stored.Grants) != 2 || stored.Owner.ID != id || stored.Grants[0].Grantee.ID != id ||
+		stored.Grants[1].Grantee.ID != id {
+		t.Errorf("stored %+v, %v", stored, err)
+	}
+}
+
+// An upload is listed and aborted by who may have begun it, which nobody does without a signature.
+func TestAnonymousUploads(t *testing.T) {
+	s := newServer(t)
+	s.bucket("drop")
+	s.setOwnership("drop", "ObjectWriter").want(t, 200)
+	s.do(call{method: http.MethodPut, path: "/drop?acl", header: map[string]string{"x-amz-acl": "public-read-write"}}).want(t, 200)
+	upload := s.createUpload("/drop/k")
+	for _, method := range []string{http.MethodGet, http.MethodDelete} {
+		s.do(call{method: method, path: "/drop/k?uploadId=" + upload, anonymous: true}).wantError(t, 403, "AccessDenied")
+	}
+	s.do(call{method: http.MethodDelete, path: "/drop/k?uploadId=" + upload, as: s.user("alice")}).want(t, 204)
 }
 
 func TestMalformedPolicies(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/acl"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 )
 
 // grantHeader is a header that grants a permission.
@@ -96,7 +97,7 @@ func (rq *request) grantee(name acl.Name) (acl.Grantee, error) {
 		if !ok {
 			return acl.Grantee{}, invalidArgument("CanonicalUser/ID", name.Value, "Invalid id")
 		}
-		return acl.Grantee{ID: name.Value, DisplayName: user}, nil
+		return acl.Grantee{ID: iam.CanonicalID(user), DisplayName: user}, nil
 	case acl.ByURI:
 		switch name.Value {
 		case acl.AllUsers, acl.AuthenticatedUsers, acl.LogDelivery:
@@ -128,7 +129,8 @@ func (rq *request) bodyACL(owner acl.Owner) (acl.List, error) {
 	if err != nil {
 		return acl.List{}, err
 	}
-	if in.Owner.ID != owner.ID {
+	if user, ok := rq.handler.config.Directory.UserOf(in.Owner.ID); in.Owner.ID != owner.ID &&
+		(!ok || iam.CanonicalID(user) != owner.ID) {
 		return acl.List{}, s3err("AccessDenied")
 	}
 	l := acl.List{Owner: owner}
@@ -283,7 +285,7 @@ func (rq *request) writeACL(l *acl.List) error {
 	x := newXML(512 + 256*len(l.Grants))
 	x.root("AccessControlPolicy")
 	x.open("Owner")
-	x.text("ID", l.Owner.ID)
+	x.text("ID", rq.shownID(l.Owner.ID))
 	x.optional("DisplayName", l.Owner.DisplayName)
 	x.close("Owner")
 	x.open("AccessControlList")
@@ -294,7 +296,7 @@ func (rq *request) writeACL(l *acl.List) error {
 			kind = "Group"
 		}
 		x.raw(`<Grantee xmlns:xsi="` + xmlSchemaInstance + `" xsi:type="` + kind + `">`)
-		x.optional("ID", g.Grantee.ID)
+		x.optional("ID", rq.shownID(g.Grantee.ID))
 		x.optional("DisplayName", g.Grantee.DisplayName)
 		x.optional("URI", g.Grantee.URI)
 		x.close("Grantee")

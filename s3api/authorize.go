@@ -105,7 +105,7 @@ func (rq *request) restricted(access *bucketAccess, d policy.Decision) bool {
 
 // granted reports whether an access control list grants what is needed.
 func (rq *request) granted(needed permission, access *bucketAccess, key meta.Key) bool {
-	if needed.grant == 0 || access == nil || !access.aclsEnabled() {
+	if needed.grant == 0 || access == nil || !access.aclsEnabled() || (needed.ofUpload && rq.who.Name == "") {
 		return false
 	}
 	if !needed.ofObject {

@@ -72,8 +72,8 @@ func (b *bound) PutObject(
 	if expiration := b.rq.expiration(out.Size, out.Modified, b.settings.Tags); expiration != "" {
 		b.set("X-Amz-Expiration", expiration)
 	}
-	if out.Version != "" {
-		b.set("X-Amz-Version-Id", string(out.Version))
+	if version := b.rq.madeVersion(out.Version); version != "" {
+		b.set("X-Amz-Version-Id", string(version))
 	}
 	b.rq.setRoom()
 	return gofakes3.PutObjectResult{}, nil

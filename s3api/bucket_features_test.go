@@ -148,10 +148,34 @@ func TestExpectedBucketOwner(t *testing.T) {
 	const own, source = "x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"
 	with(http.MethodGet, "/photos/k", own, iam.AccountID).want(t, 200)
 	with(http.MethodGet, "/photos/k", own, "123456789012").wantError(t, 403, "AccessDenied")
-	with(http.MethodDelete, "/photos/k", own, "somebody").wantError(t, 400, "InvalidBucketOwnerAWSAccountID")
+	with(http.MethodDelete, "/photos/k", own, "somebody").wantError(t, 403, "AccessDenied")
 	with(http.MethodPut, "/photos/l", source, "123456789012").wantError(t, 403, "AccessDenied")
+	with(http.MethodPut, "/photos/l", source, "somebody").wantError(t, 403, "AccessDenied")
 	with(http.MethodPut, "/photos/l", source, iam.AccountID).want(t, 200)
 	s.get("/photos/k").want(t, 200)
+	// Whatever names the owner of that very bucket is one, and nothing else.
+	alice := s.user("alice", "readwrite")
+	s.do(call{method: http.MethodPut, path: "/hers", as: alice}).want(t, 200)
+	for bucket, names := range map[string][]string{
+		"photos": {iam.RootName, iam.CanonicalID(iam.RootName), testAccessKey},
+		"hers":   {"alice", iam.CanonicalID("alice"), alice.key},
+	} {
+		for _, name := range names {
+			for _, other := range []string{"photos", "hers"} {
+				a := with(http.MethodHead, "/"+other, own, name)
+				if want := map[bool]int{true: 200, false: 403}[bucket == other]; a.status != want {
+					t.Errorf("%s as the owner of %s: %d, want %d", name, other, a.status, want)
+				}
+			}
+		}
+	}
+	// Of a copy, each header is for its own bucket.
+	s.do(call{method: http.MethodPut, path: "/hers/k", header: map[string]string{
+		"x-amz-copy-source": "/photos/k", own: "alice", source: iam.RootName,
+	}}).want(t, 200)
+	s.do(call{method: http.MethodPut, path: "/hers/k", header: map[string]string{
+		"x-amz-copy-source": "/photos/k", own: "alice", source: "alice",
+	}}).wantError(t, 403, "AccessDenied")
 }
 
 func TestRestoreObject(t *testing.T) {

@@ -11,7 +11,11 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 )
+
+// defaultRegion is that of S3's which has no LocationConstraint.
+const defaultRegion = "us-east-1"
 
 // maxListBuckets is the largest page of ListBuckets.
 const maxListBuckets = 10_000
@@ -90,8 +94,21 @@ func (rq *request) visibleBuckets() ([]meta.Bucket, error) {
 // writeOwner writes a user as an owner.
 func (rq *request) writeOwner(x *xmlWriter, element, user string) {
 	x.open(element)
-	x.raw(rq.handler.ownerOf(user).xml)
+	if user == iam.RootName && rq.who.Name != "" {
+		x.raw(rq.handler.rootXML)
+	} else {
+		x.raw(rq.handler.ownerOf(user).xml)
+	}
 	x.close(element)
+}
+
+// shownID is a canonical id as users are told it: root's is its access key, which is the name that users know it by. Who
+// is anonymous is not told that key. What is stored and compared is the canonical id.
+func (rq *request) shownID(id string) string {
+	if directory := rq.handler.config.Directory; rq.who.Name != "" && id == directory.Root().CanonicalID {
+		return directory.RootKey()
+	}
+	return id
 }
 
 type createBucketConfiguration struct {
@@ -196,9 +213,11 @@ func (rq *request) newBucket() (backend.CreateBucketInput, error) {
 	return in, nil
 }
 
-// checkLocation accepts this server's region. One that has no LocationConstraint is the default region's.
+// checkLocation accepts this server's region. That of us-east-1 is to name none: it is no LocationConstraint of S3's.
 func (rq *request) checkLocation(location string) error {
-	if location == "" || location == rq.handler.config.Region || (location == "EU" && rq.handler.config.Region == "eu-west-1") {
+	region := rq.handler.config.Region
+	switch {
+	case location == "", location == "EU" && region == "eu-west-1", location == region && region != defaultRegion:
 		return nil
 	}
 	return s3err("InvalidLocationConstraint").with("LocationConstraint", location)
@@ -233,7 +252,7 @@ func getBucketLocation(rq *request) error {
 		return err
 	}
 	region := rq.handler.config.Region
-	if region == "us-east-1" {
+	if region == defaultRegion {
 		region = ""
 	}
 	x := newXML(256)

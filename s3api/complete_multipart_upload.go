@@ -66,7 +66,7 @@ func completeMultipartUpload(rq *request) error {
 	if err != nil {
 		return err
 	}
-	rq.setVersion(object.Version)
+	rq.setVersion(rq.madeVersion(object.Version))
 	rq.setEncryption(object.Encryption)
 	rq.setExpiration(&object)
 	rq.setRoom()

@@ -24,7 +24,7 @@ func copyObject(rq *request) error {
 	if err != nil {
 		return source.explain(err)
 	}
-	rq.setVersion(object.Version)
+	rq.setVersion(rq.madeVersion(object.Version))
 	rq.setExpiration(&object.Object)
 	rq.setSourceVersion(source, object.SourceVersion)
 	rq.setEncryption(object.Encryption)

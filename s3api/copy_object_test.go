@@ -200,7 +200,8 @@ func TestGetObjectAttributes(t *testing.T) {
 	if gone.header.Get("X-Amz-Delete-Marker") != "true" || gone.header.Get("X-Amz-Version-Id") != marker {
 		t.Errorf("behind a delete marker: %v", gone.header)
 	}
-	ask("/photos/k?versionId="+marker, all).wantError(t, 405, "MethodNotAllowed")
+	// Unlike of a read of the object, NoSuchKey is the only error that S3 documents.
+	ask("/photos/k?versionId="+marker, all).wantError(t, 404, "NoSuchKey")
 	ask("/photos/k?versionId="+version, all).want(t, 200)
 
 	t.Run("parts", func(t *testing.T) {

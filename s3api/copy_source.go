@@ -41,6 +41,9 @@ func (rq *request) copySource() (*copySource, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := rq.checkExpectedOwner(expectedSourceOwnerHeader, s.of.access); err != nil {
+		return nil, err
+	}
 	read := permission{action: "s3:GetObject", grant: acl.Read, ofObject: true}
 	return s, s.of.allow(read.on(string(source.Version)), s.of.access, s.of.key)
 }

@@ -59,8 +59,8 @@ func getBucketCORS(rq *request) error {
 // putBucketCORS answers PutBucketCors.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketCors.html
 func putBucketCORS(rq *request) error {
-	if !rq.declaresIntegrity() {
-		return s3err("InvalidRequest", "Missing required header for this request: Content-MD5")
+	if err := rq.needIntegrity(); err != nil {
+		return err
 	}
 	var in corsConfiguration
 	if err := rq.readXML("CORSConfiguration", maxConfigBytes, &in); err != nil {
@@ -126,6 +126,12 @@ func (rq *request) preflight() error {
 	case !slices.Contains(cors.Methods, method):
 		return s3err("BadRequest", "Invalid Access-Control-Request-Method: "+method)
 	}
+	asked := listed(header.Values("Access-Control-Request-Headers"))
+	for i, name := range asked {
+		if asked[i] = strings.TrimSpace(name); !cors.IsHeaderName(asked[i]) {
+			return s3err("BadRequest", `Access-Control-Request-Headers "`+name+`" contains invalid character.`)
+		}
+	}
 	refused := s3err("AccessForbidden").with("Method", method).with("ResourceType", rq.resourceType())
 	if rq.bucket == "" {
 		return refused
@@ -136,12 +142,6 @@ func (rq *request) preflight() error {
 	}
 	if access.cors == nil {
 		return refused
-	}
-	asked := listed(header.Values("Access-Control-Request-Headers"))
-	for _, name := range asked {
-		if !cors.IsHeaderName(name) {
-			return s3err("BadRequest", `Access-Control-Request-Headers "`+name+`" contains invalid character.`)
-		}
 	}
 	rule, ok := access.cors.Match(origin, method, asked)
 	if !ok {
@@ -191,12 +191,12 @@ func (rq *request) setCORS(origin string, rule *cors.Rule) {
 	rq.w.set("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
 }
 
-// listed are the items of a header that holds a list.
+// listed are the items of a header that holds a list, with what blanks are around them, and without empty ones.
 func listed(values []string) []string {
 	var items []string
 	for _, value := range values {
 		for item := range strings.SplitSeq(value, ",") {
-			if item = strings.TrimSpace(item); item != "" {
+			if strings.TrimSpace(item) != "" {
 				items = append(items, item)
 			}
 		}

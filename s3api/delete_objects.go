@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
@@ -28,8 +29,8 @@ type deleteRequestObject struct {
 // permission.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 func deleteObjects(rq *request) error {
-	if !rq.declaresIntegrity() {
-		return s3err("InvalidRequest", "Missing required header for this request: Content-MD5")
+	if err := rq.needIntegrity(); err != nil {
+		return err
 	}
 	var in deleteRequest
 	if err := rq.readXML("Delete", maxDeleteBytes, &in); err != nil {
@@ -115,11 +116,23 @@ func deleteResult(in deleteRequest, deletions []backend.Deletion, failures []*Er
 	return x
 }
 
-// declaresIntegrity reports whether the request says what its body must be: Content-MD5 or a checksum.
-func (rq *request) declaresIntegrity() bool {
+// needIntegrity refuses a request whose document comes in a form that documents do not have, or that does not say what it
+// must be: by Content-MD5 or a checksum.
+func (rq *request) needIntegrity() error {
+	if strings.HasPrefix(rq.payloadHash(), streamingPrefix) {
+		return errStreamedDocument()
+	}
 	if _, ok := rq.r.Header["Content-Md5"]; ok {
-		return true
+		return nil
 	}
 	p := payload{}
-	return p.declareChecksum(rq) != nil || p.sum != nil
+	if p.declareChecksum(rq) == nil && p.sum == nil {
+		return s3err("InvalidRequest", "Missing required header for this request: Content-MD5")
+	}
+	return nil // what is wrong with a checksum is found when the document is read
+}
+
+// errStreamedDocument is the answer to a document in chunks: only objects and parts come so.
+func errStreamedDocument() error {
+	return s3err("InvalidRequest", "The value of x-amz-content-sha256 header is invalid.")
 }

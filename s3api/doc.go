@@ -102,10 +102,12 @@
 //
 // # Where this differs from S3
 //
-// All users belong to one account, and every user has a canonical id, and owns buckets, as an account has on AWS. A
-// bucket has no public access block until it is given one. Without ownership controls it is BucketOwnerEnforced, also
-// after they were deleted. A copy shares the source's blobs and keeps its ETag, also that of a multipart upload
-// ("md5-N"), which S3 would compute anew. DeleteBucket aborts unfinished uploads. Listings with encoding-type=url write
-// a space as %20, which every decoder takes, where S3 writes "+". Nothing can be stored under the two keys of Veeam's
-// SOSAPI.
+// All users belong to one account, and every user has a canonical id, and owns buckets, as an account has on AWS. Users
+// are told root's id as its access key, by which they know it; who is anonymous is told the id, lists take both, and
+// what is stored and compared is the id, so that another access key changes nothing. An expected owner of a bucket may
+// be the account, or the owner's id, name or access key. A bucket has no public access block until it is given one.
+// Without ownership controls it is BucketOwnerEnforced, also after they were deleted. A copy shares the source's blobs
+// and keeps its ETag, also that of a multipart upload ("md5-N"), which S3 would compute anew. DeleteBucket aborts
+// unfinished uploads. Listings with encoding-type=url write a space as %20, which every decoder takes, where S3 writes
+// "+". Nothing can be stored under the two keys of Veeam's SOSAPI.
 package s3api

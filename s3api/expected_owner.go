@@ -1,28 +1,30 @@
 package s3api
 
-import (
-	"strings"
+import "github.com/plimsoll/plimsoll/s3api/iam"
 
-	"github.com/plimsoll/plimsoll/s3api/iam"
-)
-
-// expectedOwnerHeaders name the account that the client takes for the owner of a bucket: of the request's, and of a
-// copy's source. All buckets belong to one account.
+// checkExpectedOwner refuses a request that takes a bucket for somebody else's. An expected owner is whatever names the
+// owner here: the account that all buckets belong to, as on AWS, and the owner's canonical id, name or access key.
+// Everything else is not the owner, whatever it looks like. access is nil where there is no bucket yet.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
-var expectedOwnerHeaders = []string{"X-Amz-Expected-Bucket-Owner", "X-Amz-Source-Expected-Bucket-Owner"}
-
-// checkExpectedOwners refuses a request that takes a bucket for somebody else's.
-func (rq *request) checkExpectedOwners() error {
-	for _, header := range expectedOwnerHeaders {
-		values, ok := rq.r.Header[header]
-		switch {
-		case !ok || len(values) == 0 || values[0] == iam.AccountID:
-		case len(values[0]) != len(iam.AccountID) || strings.Trim(values[0], "0123456789") != "":
-			return s3err("InvalidBucketOwnerAWSAccountID",
-				"The value of the expected bucket owner parameter must be an AWS Account ID... ["+values[0]+"]")
-		default:
-			return s3err("AccessDenied")
+func (rq *request) checkExpectedOwner(header string, access *bucketAccess) error {
+	values := rq.r.Header[header]
+	if len(values) == 0 || access == nil {
+		return nil
+	}
+	switch expected := values[0]; expected {
+	case iam.AccountID, access.owner.id, access.Owner:
+		return nil
+	default:
+		credential, ok := rq.handler.config.Directory.Lookup(expected)
+		if ok && credential.Identity.Name == access.Owner {
+			return nil
 		}
 	}
-	return nil
+	return s3err("AccessDenied")
 }
+
+// The headers that name who the client takes for the owner of a bucket: of the request's, and of a copy's source.
+const (
+	expectedOwnerHeader       = "X-Amz-Expected-Bucket-Owner"
+	expectedSourceOwnerHeader = "X-Amz-Source-Expected-Bucket-Owner"
+)

@@ -106,8 +106,8 @@ func writeLifecycleFilter(x *xmlWriter, f *lifecycle.Filter) {
 // putBucketLifecycleConfiguration answers PutBucketLifecycleConfiguration.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
 func putBucketLifecycleConfiguration(rq *request) error {
-	if !rq.declaresIntegrity() {
-		return s3err("InvalidRequest", "Missing required header for this request: Content-MD5")
+	if err := rq.needIntegrity(); err != nil {
+		return err
 	}
 	minimum := rq.r.Header.Get(minimumSizeHeader)
 	if minimum == "" {

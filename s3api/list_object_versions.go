@@ -1,6 +1,8 @@
 package s3api
 
 import (
+	"strconv"
+
 	"github.com/plimsoll/plimsoll/backend/checksum"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
@@ -8,6 +10,9 @@ import (
 // listObjectVersions answers ListObjectVersions: gofakes3's is that of a fake.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
 func listObjectVersions(rq *request) error {
+	if n, err := strconv.ParseInt(rq.query.Get("max-keys"), 10, 32); err == nil && n < 0 {
+		return invalidArgument("maxKeys", itoa64(n), "max-keys cannot be negative") // in words of its own
+	}
 	p, err := rq.listParameters()
 	if err != nil {
 		return err

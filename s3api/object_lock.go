@@ -226,7 +226,12 @@ func putObjectLegalHold(rq *request) error {
 	var in struct {
 		Status string `xml:"Status"`
 	}
-	if err := rq.readXML("LegalHold", maxConfigBytes, &in); err != nil {
+	raw, err := rq.readDocument(maxConfigBytes)
+	if err != nil {
+		return err
+	}
+	// No document at all is a wrong one here, where other operations miss it.
+	if err := parseXML(raw, "LegalHold", &in); err != nil {
 		return err
 	}
 	hold, ok := parseLegalHold(in.Status)
@@ -286,9 +291,12 @@ func (rq *request) defaultRetention() meta.Retention {
 
 // newRetention reads the retention that headers ask for.
 func (rq *request) newRetention(s *meta.Settings, mode, until string) error {
-	if mode == "" || until == "" {
-		return s3err("InvalidArgument",
-			"x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied")
+	const both = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied."
+	switch {
+	case mode == "":
+		return invalidArgument("x-amz-object-lock-mode", "", both)
+	case until == "":
+		return invalidArgument("x-amz-object-lock-retain-until-date", "", both)
 	}
 	if _, known := retentionModes[mode]; !known {
 		return invalidArgument("x-amz-object-lock-mode", mode, "Unknown wormMode directive.")

@@ -55,6 +55,18 @@ func TestLegalHold(t *testing.T) {
 	s.lockedBucket("photos")
 	version := s.put("/photos/k", "x").header.Get("X-Amz-Version-Id")
 	s.get("/photos/k?legal-hold").wantError(t, 404, "NoSuchObjectLockConfiguration")
+	s.do(call{method: http.MethodPut, path: "/photos/k?legal-hold"}).wantError(t, 400, "MalformedXML")
+	// Half a retention is refused by the name of the other half.
+	for given, missing := range map[string]string{
+		"x-amz-object-lock-mode": "x-amz-object-lock-retain-until-date", "x-amz-object-lock-retain-until-date": "x-amz-object-lock-mode",
+	} {
+		half := s.do(call{method: http.MethodPost, path: "/photos/k?uploads", header: map[string]string{given: tomorrow()}})
+		half.wantMessage(t, 400, "InvalidArgument",
+			"x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied.")
+		if !strings.Contains(half.body, "<ArgumentName>"+missing+"</ArgumentName>") {
+			t.Errorf("%s alone: %s", given, half.body)
+		}
+	}
 	hold := func(status string) {
 		t.Helper()
 		s.do(call{

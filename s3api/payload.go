@@ -29,7 +29,7 @@ type payload struct {
 
 	chunked *awschunked.Reader // nil unless the body is aws-chunked
 	sha     hash.Hash          // nil unless the payload hash is a hash
-	wantSHA []byte
+	wantSHA string
 	md5     []byte // of the Content-MD5 header of an upload; nil where there is none
 
 	algorithm checksum.Algorithm // that the client declared
@@ -57,19 +57,20 @@ func (rq *request) newPayload() (*payload, error) {
 			return nil, err
 		}
 	}
-	switch hash := rq.payloadHash(); hash {
+	hash := rq.payloadHash()
+	if rq.identity == nil && strings.HasPrefix(hash, streamingPrefix) && hash != streamingTrailer {
+		return nil, s3err("InvalidRequest", "Anonymous requests don't support this x-amz-content-sha256 value. Please use "+
+			"UNSIGNED-PAYLOAD or STREAMING-UNSIGNED-PAYLOAD-TRAILER.")
+	}
+	switch hash {
 	case unsignedPayload:
 	case streamingSigned, streamingSignedTrailer, streamingTrailer:
 		if err := p.decodeChunks(rq, hash); err != nil {
 			return nil, err
 		}
 	default:
-		want, err := hex.DecodeString(hash)
-		if err != nil || len(want) != sha256.Size {
-			return nil, invalidArgument("x-amz-content-sha256", hash,
-				"x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, or a valid sha256 value.")
-		}
-		p.sha, p.wantSHA = sha256.New(), want
+		// Of a signed request it is a hash. Of an anonymous one it may be anything, which the body then does not have.
+		p.sha, p.wantSHA = sha256.New(), hash
 	}
 	if p.trailer && p.chunked == nil {
 		return nil, s3err("InvalidRequest", "x-amz-trailer is only for streaming payloads.")
@@ -104,12 +105,9 @@ func (p *payload) decodeChunks(rq *request, hash string) error {
 		DecodedLength: size,
 		TrailerNames:  trailerNames(rq),
 	}
-	switch {
-	case rq.identity != nil:
+	if rq.identity != nil {
 		config.SeedSignature, config.SigningKey = rq.identity.Signature, rq.identity.SigningKey
 		config.Scope, config.Time = rq.identity.Scope, rq.identity.Time
-	case config.Signed:
-		return s3err("InvalidRequest", "A payload of signed chunks needs a signed request.")
 	}
 	p.chunked = awschunked.New(&rq.rawBody, config)
 	p.reader = p.chunked
@@ -230,9 +228,10 @@ func (p *payload) body() backend.Body {
 
 // verify checks, at the end, what was declared of the body.
 func (p *payload) verify() error {
-	if p.sha != nil && subtle.ConstantTimeCompare(p.sha.Sum(nil), p.wantSHA) != 1 {
-		return s3err("XAmzContentSHA256Mismatch").with("ClientComputedContentSHA256", hex.EncodeToString(p.wantSHA)).
-			with("S3ComputedContentSHA256", hex.EncodeToString(p.sha.Sum(nil)))
+	if p.sha != nil {
+		if got := hex.EncodeToString(p.sha.Sum(nil)); !strings.EqualFold(got, p.wantSHA) {
+			return contentSHA256Mismatch(p.wantSHA, got)
+		}
 	}
 	if p.algorithm == checksum.None {
 		return nil
@@ -249,6 +248,11 @@ func (p *payload) verify() error {
 		return s3err("BadDigest", fmt.Sprintf("The %s you specified did not match the calculated checksum.", p.algorithm))
 	}
 	return nil
+}
+
+func contentSHA256Mismatch(declared, computed string) error {
+	return s3err("XAmzContentSHA256Mismatch").with("ClientComputedContentSHA256", declared).
+		with("S3ComputedContentSHA256", computed)
 }
 
 // contentMD5 returns the Content-MD5 header's digest, nil where there is none.
@@ -291,7 +295,7 @@ func (rq *request) readDocument(maxBytes int64) ([]byte, error) {
 		return nil, err
 	}
 	if p.chunked != nil {
-		return nil, s3err("InvalidRequest", "The value of x-amz-content-sha256 header is invalid.")
+		return nil, errStreamedDocument()
 	}
 	want, err := rq.contentMD5()
 	if err != nil {

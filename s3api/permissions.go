@@ -10,6 +10,9 @@ type permission struct {
 	// does.
 	grant    acl.Permission
 	ofObject bool
+	// ofUpload says that the action is on an upload: a list lets do it who may have begun that, and nobody does so
+	// anonymously.
+	ofUpload bool
 	// version is the one that is named; empty for the latest.
 	version string
 }
@@ -100,8 +103,8 @@ var permissions = map[string]permission{
 	"UploadPart":              {action: "s3:PutObject", grant: acl.Write},
 	"UploadPartCopy":          {action: "s3:PutObject", grant: acl.Write},
 	"CompleteMultipartUpload": {action: "s3:PutObject", grant: acl.Write},
-	"AbortMultipartUpload":    {action: "s3:AbortMultipartUpload", grant: acl.Write},
-	"ListParts":               {action: "s3:ListMultipartUploadParts", grant: acl.Read},
+	"AbortMultipartUpload":    {action: "s3:AbortMultipartUpload", grant: acl.Write, ofUpload: true},
+	"ListParts":               {action: "s3:ListMultipartUploadParts", grant: acl.Read, ofUpload: true},
 	"DeleteObject":            {action: "s3:DeleteObject", grant: acl.Write},
 }
 

@@ -114,7 +114,7 @@ func formError(err error) error {
 }
 
 // policyFields are those that sign a form; it has all of them, or none.
-var policyFields = []string{"policy", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature"}
+var policyFields = []string{"policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"}
 
 // authenticateForm finds out whose the form is, and returns its policy. A form without one is anonymous.
 func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) {
@@ -125,7 +125,7 @@ func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) 
 	signed := false
 	missing := ""
 	for _, name := range policyFields {
-		if form.has(strings.ToLower(name)) {
+		if form.has(name) {
 			signed = true
 		} else if missing == "" {
 			missing = name
@@ -151,7 +151,7 @@ func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) 
 	}
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return nil, s3err("InvalidPolicyDocument", "Invalid Policy: Invalid Base64 encoding.")
+		return nil, s3err("InvalidPolicyDocument", "Invalid Policy: invalid Base64 encoding.")
 	}
 	policy, err := postpolicy.Parse(raw)
 	if err != nil {

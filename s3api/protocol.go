@@ -171,15 +171,14 @@ func (c *protocolConn) Write(p []byte) (int, error) {
 		}
 		return c.send(p)
 	}
-	code, message := "InvalidRequest", "The request is not well-formed HTTP."
+	e := s3err("InvalidRequest", "The request is not well-formed HTTP.")
 	if bytes.HasPrefix(p, tooLargeLine) {
-		code = "RequestHeaderSectionTooLarge"
-		message = "Your request header and query parameters exceed the maximum allowed size."
+		e = s3err("RequestHeaderSectionTooLarge")
 	}
 	x := newXML(256)
 	x.open("Error")
-	x.text("Code", code)
-	x.text("Message", message)
+	x.text("Code", e.Code)
+	x.text("Message", e.Message)
 	x.close("Error")
 	head := "HTTP/1.1 400 Bad Request\r\nContent-Type: application/xml\r\nServer: Plimsoll\r\nConnection: close\r\n" +
 		"Content-Length: " + strconv.Itoa(len(x.bytes())) + "\r\n\r\n"

@@ -250,3 +250,47 @@ func TestObjectOfRefusals(t *testing.T) {
 		t.Errorf("%d bytes came back of %d, or others", len(got), len(body))
 	}
 }
+
+// The headers of a request are bounded as S3 bounds them; what is within is taken.
+func TestHeaderSection(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	with := func(bytes int) answer {
+		return s.do(call{
+			method: http.MethodPut, path: "/photos/k", header: map[string]string{"X-Something": strings.Repeat("x", bytes)},
+		})
+	}
+	with(7<<10).want(t, 200)
+	a := with(8 << 10)
+	a.wantMessage(t, 400, "RequestHeaderSectionTooLarge", "Your request header section exceeds the maximum allowed size.")
+	if !strings.Contains(a.body, "<MaxSizeAllowed>8192</MaxSizeAllowed>") {
+		t.Errorf("%s", a.body)
+	}
+}
+
+// A write without a body whose signature is over another one is told so before anything is looked up; reads, whose hash
+// nobody can need, go on.
+func TestHashOfNothing(t *testing.T) {
+	s := newServer(t)
+	other := strings.Repeat("0", 64)
+	for path, method := range map[string]string{"/absent/k?tagging": http.MethodPut, "/absent/k?uploads": http.MethodPost} {
+		s.do(call{method: method, path: path, payload: other}).wantError(t, 400, "XAmzContentSHA256Mismatch")
+		s.do(call{method: method, path: path}).wantError(t, 404, "NoSuchBucket")
+	}
+	s.do(call{method: http.MethodGet, path: "/", payload: other}).want(t, 200)
+}
+
+// The default region is that of buckets without a LocationConstraint. By its name it is none, as on AWS.
+func TestLocationConstraint(t *testing.T) {
+	create := func(s *server, location string) answer {
+		return s.do(call{
+			method: http.MethodPut, path: "/b-" + strings.ToLower(location) + "-x", body: "<CreateBucketConfiguration><LocationConstraint>" +
+				location + "</LocationConstraint></CreateBucketConfiguration>",
+		})
+	}
+	s := newServer(t)
+	for _, location := range []string{"us-east-1", "us-west-1", "EU"} {
+		create(s, location).wantError(t, 400, "InvalidLocationConstraint")
+	}
+	create(s, "").want(t, 200)
+}

@@ -73,6 +73,24 @@ func (rq *request) parseTarget(bucket string, virtual bool) error {
 	return nil
 }
 
+// maxHeaderSectionBytes is how large the headers of a request may be: their names and values, as lines.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+const maxHeaderSectionBytes = 8 << 10
+
+// checkHeaderSize refuses a request with more headers than S3 takes.
+func (rq *request) checkHeaderSize() error {
+	size := 0
+	for name, values := range rq.r.Header {
+		for _, value := range values {
+			size += len(name) + len(": ") + len(value) + len("\r\n")
+		}
+	}
+	if size > maxHeaderSectionBytes {
+		return s3err("RequestHeaderSectionTooLarge").with("MaxSizeAllowed", itoa(maxHeaderSectionBytes))
+	}
+	return nil
+}
+
 // saysNothing reports whether a query has no parameters, or only x-id: SDKs name the operation in it, for themselves.
 func saysNothing(query string) bool {
 	id, named := strings.CutPrefix(query, "x-id=")
@@ -129,7 +147,18 @@ func (rq *request) identify(identity *sigv4.Identity) error {
 		return s3err("AccessDenied")
 	}
 	rq.identity, rq.who = identity, credential.Identity
-	return nil
+	return rq.checkEmptyPayload()
+}
+
+// checkEmptyPayload refuses a write without a body whose hash is that of another: to see that, nothing must be read.
+func (rq *request) checkEmptyPayload() error {
+	writes := rq.r.Method == http.MethodPut || rq.r.Method == http.MethodPost
+	declared := rq.identity.Payload
+	if !writes || rq.r.ContentLength != 0 || len(declared) != len(sigv4.EmptyPayload) ||
+		strings.EqualFold(declared, sigv4.EmptyPayload) {
+		return nil
+	}
+	return contentSHA256Mismatch(declared, sigv4.EmptyPayload)
 }
 
 // enter finds the bucket, and decides whether the request may do what it asks for.

@@ -63,6 +63,7 @@ type Handler struct {
 	idCount  atomic.Uint64
 	owners   sync.Map // owner by name: users, as documents name them
 	buckets  sync.Map // *bucketAccess by meta.BucketName
+	rootXML  string   // root as an owner, as users are told: see shownID
 }
 
 // owner is who buckets and objects belong to, as S3 names them.
@@ -85,11 +86,15 @@ func (h *Handler) ownerOf(name string) owner {
 
 func newOwner(name string) owner {
 	o := owner{id: iam.CanonicalID(name), name: name}
-	var x xmlWriter
-	x.text("ID", o.id)
-	x.text("DisplayName", o.name)
-	o.xml = string(x.bytes())
+	o.xml = ownerXML(o.id, name)
 	return o
+}
+
+func ownerXML(id, name string) string {
+	var x xmlWriter
+	x.text("ID", id)
+	x.text("DisplayName", name)
+	return string(x.bytes())
 }
 
 // New returns a handler.
@@ -102,6 +107,7 @@ func New(config Config, metrics *Metrics) *Handler {
 	tokens := NewVerifier(config)
 	tokens.Service = sts.Service
 	h.sts = &sts.Handler{Directory: config.Directory, Verifier: tokens, Log: config.Log}
+	h.rootXML = ownerXML(config.Directory.RootKey(), iam.RootName)
 	var seed [32]byte
 	_, _ = rand.Read(seed[:]) // never fails
 	h.hostID = base64.StdEncoding.EncodeToString(seed[8:])
@@ -176,11 +182,17 @@ func (rq *request) serve(host string, virtual bool) error {
 		return err
 	}
 	rq.route()
+	if err := rq.checkHeaderSize(); err != nil {
+		return err
+	}
 	if rq.r.Method == http.MethodOptions {
 		return rq.preflight()
 	}
 	rq.allowOrigin()
 	if err := rq.authenticate(); err != nil {
+		return err
+	}
+	if err := rq.refuseAnonymous(); err != nil {
 		return err
 	}
 	if err := rq.refuseMisplaced(); err != nil {
@@ -192,10 +204,13 @@ func (rq *request) serve(host string, virtual bool) error {
 	if err := rq.enter(); err != nil {
 		return err
 	}
+	if err := rq.refuseOutsiders(); err != nil {
+		return err
+	}
 	if rq.op.serve == nil {
 		return rq.unserved()
 	}
-	if err := rq.checkExpectedOwners(); err != nil {
+	if err := rq.checkExpectedOwner(expectedOwnerHeader, rq.access); err != nil {
 		return err
 	}
 	if err := rq.refuseHeaders(); err != nil {

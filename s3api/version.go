@@ -42,13 +42,23 @@ func (rq *request) setVersion(version meta.VersionID) {
 	}
 }
 
+// madeVersion is the version to tell of that a write has made; empty where there is none to tell. As in S3, a write to a
+// bucket whose versioning is suspended does not tell that it has made the null version, and reads do.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html#API_PutObject_Examples
+func (rq *request) madeVersion(version meta.VersionID) meta.VersionID {
+	if rq.access.Versioning != meta.VersioningEnabled {
+		return ""
+	}
+	return version
+}
+
 // deleteMarker is the answer to a read that finds a delete marker: the key is not there, or the version is not one that
-// can be read.
+// can be read. GetObjectAttributes has no such difference.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
 func (rq *request) deleteMarker(m *meta.DeleteMarkerError) *Error {
 	e := s3err("NoSuchKey").with("Key", string(rq.key))
 	e.Headers = map[string]string{"X-Amz-Delete-Marker": "true", "X-Amz-Version-Id": string(m.Version)}
-	if m.Latest {
+	if m.Latest || rq.op.name == "GetObjectAttributes" {
 		return e
 	}
 	headers := e.Headers

@@ -162,7 +162,18 @@ func TestSuspendedVersioning(t *testing.T) {
 	kept := s.put("/photos/k", "kept").header.Get("X-Amz-Version-Id")
 	s.versioning("photos", "Suspended")
 	s.put("/photos/k", "null 1")
-	s.put("/photos/k", "null 2")
+	// Who writes is not told that the null version was made, who reads is.
+	if told := s.put("/photos/k", "null 2").header["X-Amz-Version-Id"]; told != nil {
+		t.Errorf("a write tells of version %s", told)
+	}
+	copied := s.do(call{method: http.MethodPut, path: "/photos/l", header: map[string]string{"x-amz-copy-source": "/photos/k"}})
+	if told := copied.want(t, 200).header["X-Amz-Version-Id"]; told != nil {
+		t.Errorf("a copy tells of version %s", told)
+	}
+	if told := s.do(call{method: http.MethodHead, path: "/photos/l"}).want(t, 200).header.Get("X-Amz-Version-Id"); told != "null" {
+		t.Errorf("a read tells of version %q", told)
+	}
+	s.do(call{method: http.MethodDelete, path: "/photos/l?versionId=null"}).want(t, 204)
 	if all := s.versions("/photos?versions"); len(all.Versions) != 2 || all.Versions[0].VersionID != "null" {
 		t.Errorf("the versions: %+v", all)
 	}

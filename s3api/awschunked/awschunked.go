@@ -53,7 +53,8 @@ import (
 
 // The reasons to refuse a body. The messages that wrap them give the place.
 var (
-	// ErrMalformed is for framing that is not aws-chunked, and for bytes behind the end.
+	// ErrMalformed is for framing that is not aws-chunked, for signed trailers without their signature, and for bytes behind
+	// the end.
 	ErrMalformed = errors.New("malformed aws-chunked body")
 	// ErrIncomplete is for a body that ends too early, or whose chunks add up to less than the decoded length.
 	ErrIncomplete = errors.New("incomplete aws-chunked body")
@@ -229,6 +230,9 @@ func (r *Reader) nextChunk() (last bool, err error) {
 		return false, &ChunkSizeError{Chunk: r.chunk, Size: previous}
 	}
 	if size > maxInt64-r.declared || r.cfg.DecodedLength >= 0 && size > r.cfg.DecodedLength-r.declared {
+		if err := r.peekEnd(size); err != nil {
+			return false, err
+		}
 		return false, r.fail(ErrTooLong, fmt.Sprintf("it has %d bytes after %d of %d",
 			size, r.declared, r.cfg.DecodedLength))
 	}
@@ -237,6 +241,22 @@ func (r *Reader) nextChunk() (last bool, err error) {
 }
 
 const maxInt64 = 1<<63 - 1
+
+// peekEnd looks, behind the data of a small chunk that is too long, for what must be there: a chunk that has not the size
+// that it says is malformed, whatever was declared of the body.
+func (r *Reader) peekEnd(size int64) error {
+	if size > bufferBytes-int64(len(r.end)) {
+		return nil
+	}
+	data, err := r.body.Peek(int(size) + len(r.end))
+	if err != nil {
+		return r.bodyError(err, "its data")
+	}
+	if end := data[size:]; string(end) != "\r\n" {
+		return r.fail(ErrMalformed, fmt.Sprintf("its data is followed by %q", end))
+	}
+	return nil
+}
 
 // endChunk reads what is behind a chunk's data and verifies the chunk.
 func (r *Reader) endChunk() error {

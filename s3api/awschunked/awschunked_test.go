@@ -182,6 +182,8 @@ func TestUnsignedFraming(t *testing.T) {
 		{"cut in the end", "5\r\nhello\r\n0\r\n\r", plain, "incomplete"},
 		{"less than declared", "4\r\nhell\r\n0\r\n\r\n", plain, "incomplete"},
 		{"more than declared", "6\r\nhello!\r\n0\r\n\r\n", plain, "too long"},
+		{"more than declared, and not even that", "6\r\nhello\r\n0\r\n\r\n", plain, "malformed"},
+		{"more than declared, and cut", "6\r\nhello", plain, "incomplete"},
 		{"more than declared in two", "2000\r\n" + full + "\r\n4\r\nllo!\r\n0\r\n\r\n", more, "too long"},
 		{"huge", "7fffffffffffffff\r\nhello", plain, "too long"},
 		{"huge after some", "2000\r\n" + full + "\r\n7fffffffffffffff\r\n", unknown, "too long"},
@@ -241,6 +243,7 @@ func TestUnsignedTrailers(t *testing.T) {
 		{"behind an empty line", line + "\r\n\r\nx-b:1\r\n\r\n", two, "malformed"},
 		{"more behind the end", line + "\r\n\r\nmore:1", one, "incomplete"},
 		{"a line behind the end", line + "\r\n\r\nmore\r\n", one, "trailer"},
+		{"cut before them", "", one, "incomplete"},
 		{"too long", crc32c + ":" + strings.Repeat("x", 5000) + "\r\n\r\n", one, "trailer"},
 	}
 	for _, tt := range tests {
@@ -303,11 +306,13 @@ func TestSignedBodies(t *testing.T) {
 		{"cut before the last chunk", strings.TrimSuffix(plainExample, lastChunk), plain, "incomplete"},
 		{"a changed trailer", edit(trailerExample, sum, "AAAAAA=="), trailer, "signature"},
 		{"a changed trailer signature", edit(trailerExample, "d81f", "d82f"), trailer, "signature"},
-		{"no trailer signature", edit(trailerExample, trailerSignature+"\r\n", ""), trailer, "trailer"},
-		{"a short trailer signature", edit(trailerExample, "d81f", "d81"), trailer, "trailer"},
+		{"no trailer signature", edit(trailerExample, trailerSignature+"\r\n", ""), trailer, "malformed"},
+		{"a short trailer signature", edit(trailerExample, "d81f", "d81"), trailer, "malformed"},
+		{"an unknown trailer that is signed", edit(trailerExample, crc32c, "x-other"), trailer, "trailer"},
+		{"a trailer that runs into its signature", edit(trailerExample, sum+"\r\n", sum), trailer, "malformed"},
 		{"two trailer signatures", trailerExample + trailerSignature + "\r\n", trailer, "malformed"},
 		{"a trailer behind the signature", trailerExample + "x-b:1\r\n", two, "malformed"},
-		{"no trailers", trailerExample[:strings.Index(trailerExample, crc32c)], trailer, "trailer"},
+		{"no trailers", trailerExample[:strings.Index(trailerExample, crc32c)], trailer, "incomplete"},
 		{"trailers for a plain body", trailerExample, config(true, 66560, trailerSeed), "malformed"},
 		{"a shorter length", plainExample, config(true, 65536, plainSeed), "too long"},
 		{"a longer length", plainExample, config(true, 66561, plainSeed), "incomplete"},
@@ -320,7 +325,7 @@ func TestSignedBodies(t *testing.T) {
 		cfg := config(true, 5, plainSeed)
 		body := awschunkedtest.Encode([]byte("hello"), options(cfg, 0, awschunkedtest.SDK))
 		cfg.Trailer = true
-		check(t, string(body), cfg, "trailer")
+		check(t, string(body), cfg, "malformed")
 	})
 	t.Run("a small chunk", func(t *testing.T) {
 		for size, want := range map[int]string{8191: "too small", 8192: ok, 1: "too small"} {

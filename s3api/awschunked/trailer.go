@@ -24,6 +24,15 @@ func (r *Reader) readTrailers() error {
 	if !r.cfg.Trailer {
 		return nil
 	}
+	// A signature stands behind signed trailers, also wrong ones: without it the body is not what it should be.
+	if r.signer != nil && signature == "" {
+		return r.fail(ErrMalformed, "there is no "+trailerSignature)
+	}
+	for name := range trailers {
+		if !slices.Contains(r.cfg.TrailerNames, name) {
+			return r.fail(ErrTrailer, fmt.Sprintf("%.80q was not announced", name))
+		}
+	}
 	for _, name := range r.cfg.TrailerNames {
 		if _, ok := trailers[name]; !ok {
 			return r.fail(ErrTrailer, fmt.Sprintf("there is no %q", name))
@@ -34,9 +43,6 @@ func (r *Reader) readTrailers() error {
 		if len(trailers) == 0 {
 			return r.fail(ErrTrailer, "there are no trailers")
 		}
-		if signature == "" {
-			return r.fail(ErrTrailer, "there is no "+trailerSignature)
-		}
 		if !r.signer.verifyTrailers(canonicalTrailers(trailers), signature) {
 			return r.fail(ErrSignature, "the trailers' signature is wrong")
 		}
@@ -45,12 +51,14 @@ func (r *Reader) readTrailers() error {
 	return nil
 }
 
-// readTrailerLines reads lines to the end of the body: trailers, as far as they are announced, and empty ones.
+// readTrailerLines reads lines to the end of the body: trailers, announced or not, and empty ones.
 func (r *Reader) readTrailerLines(trailers map[string]string) (signature string, err error) {
 	total, empty := 0, 0
 	for {
 		line, err := r.line(bufferBytes)
 		switch {
+		case errors.Is(err, io.EOF) && total == 0 && len(r.cfg.TrailerNames) > 0:
+			return "", r.fail(ErrTruncated, "the body ends where trailers should begin")
 		case errors.Is(err, io.EOF):
 			return signature, nil
 		case errors.Is(err, bufio.ErrBufferFull):
@@ -76,7 +84,7 @@ func (r *Reader) readTrailerLines(trailers map[string]string) (signature string,
 		}
 		if r.signer != nil && name == trailerSignature && signature == "" {
 			if len(value) != signatureDigits || !isHex([]byte(value)) {
-				return "", r.fail(ErrTrailer, trailerSignature+" is no signature")
+				return "", r.fail(ErrMalformed, trailerSignature+" is no signature")
 			}
 			signature = value
 			continue
@@ -84,9 +92,6 @@ func (r *Reader) readTrailerLines(trailers map[string]string) (signature string,
 		// An empty line ends the trailers, and so does their signature.
 		if empty > 0 || signature != "" {
 			return "", r.fail(ErrMalformed, fmt.Sprintf("%.80q is behind the end", line))
-		}
-		if !slices.Contains(r.cfg.TrailerNames, name) {
-			return "", r.fail(ErrTrailer, fmt.Sprintf("%.80q was not announced", name))
 		}
 		if _, ok := trailers[name]; ok || len(trailers) == maxTrailers {
 			return "", r.fail(ErrTrailer, fmt.Sprintf("%.80q is repeated, or one too many", name))

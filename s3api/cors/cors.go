@@ -29,7 +29,8 @@ type Rule struct {
 	Headers []string `json:"headers,omitempty"`
 	// Expose are the headers of an answer that a browser may show to its page.
 	Expose []string `json:"expose,omitempty"`
-	// MaxAgeSeconds is how long a browser may keep the answer to a preflight; nil leaves that to the browser.
+	// MaxAgeSeconds is how long a browser may keep the answer to a preflight; nil leaves that to the browser, and it
+	// may be negative, which browsers take for 0.
 	MaxAgeSeconds *int `json:"max_age_seconds,omitempty"`
 }
 
@@ -45,7 +46,6 @@ var (
 	ErrExpose = errors.New("an exposed header with a wildcard")
 	// ErrCharacter is a header, allowed or exposed, that no header can be.
 	ErrCharacter = errors.New("a character that headers do not have")
-	ErrNegative  = errors.New("a negative age")
 )
 
 // ValueError says which value is wrong, and how.
@@ -85,9 +85,6 @@ func (c *Configuration) Validate() error {
 		}
 		if err := r.validateHeaders(); err != nil {
 			return err
-		}
-		if r.MaxAgeSeconds != nil && *r.MaxAgeSeconds < 0 {
-			return &ValueError{fmt.Sprint(*r.MaxAgeSeconds), ErrNegative}
 		}
 	}
 	return nil

@@ -294,8 +294,14 @@ func (d *Directory) Lookup(accessKey string) (Credential, bool) {
 // Root returns the root user's identity.
 func (d *Directory) Root() *Identity { return d.root }
 
-// UserOf returns the name of the user with a canonical id.
+// RootKey returns the root user's access key.
+func (d *Directory) RootKey() string { return d.rootKey }
+
+// UserOf returns the name of the user with a canonical id. Root's access key is another for root's.
 func (d *Directory) UserOf(canonicalID string) (string, bool) {
+	if canonicalID == d.rootKey {
+		return RootName, true
+	}
 	name, ok := d.state.Load().names[canonicalID]
 	return name, ok
 }

@@ -279,13 +279,13 @@ func (s *statement) check() error {
 		families[keyFamily(s.conditions[i].key)] = true
 	}
 	for _, pattern := range s.actions {
-		if !s.notResources && !covers(pattern, s.hasResourceFor) {
-			return malformed(msgActionResource)
-		}
 		for family := range families {
 			if !keyApplies(family, pattern) {
 				return malformed(msgConditionAction)
 			}
+		}
+		if !s.notResources && !covers(pattern, s.hasResourceFor) {
+			return malformed(msgActionResource)
 		}
 	}
 	return nil

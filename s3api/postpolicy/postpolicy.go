@@ -8,8 +8,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -25,7 +26,7 @@ type Policy struct {
 
 // condition holds for a form whose field has the value, or begins with it.
 type condition struct {
-	field  string // in lower case
+	field  string // in lower case; empty for a name without its dollar sign, which no form can have
 	value  string
 	prefix bool
 	text   string // as the document has it, for the words of a refusal
@@ -57,32 +58,38 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("%d bytes are not within %d and %d", e.Size, e.MinBytes, e.MaxBytes)
 }
 
-// Parse reads a policy, as it is after base64 decoding. It fails with *Error.
+// Parse reads a policy, as it is after base64 decoding. It fails with *Error, in S3's words.
 func Parse(raw []byte) (*Policy, error) {
-	var document struct {
-		Expiration *string           `json:"expiration"`
-		Conditions []json.RawMessage `json:"conditions"`
+	if len(raw) == 0 {
+		return nil, invalid("Expecting '{' but found End-of-Input")
 	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&document); err != nil {
-		return nil, invalid("Invalid JSON.")
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil || members == nil {
+		return nil, errJSON()
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, invalid("Invalid JSON: unexpected trailing data.")
+	var expiration, conditions json.RawMessage
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		switch strings.ToLower(name) {
+		case "expiration":
+			expiration = members[name]
+		case "conditions":
+			conditions = members[name]
+		default:
+			return nil, invalid("Unexpected: %q", name)
+		}
 	}
-	switch {
-	case document.Expiration == nil:
-		return nil, invalid("Policy missing expiration.")
-	case document.Conditions == nil:
+	p := &Policy{maxBytes: math.MaxInt64}
+	if err := p.expire(expiration); err != nil {
+		return nil, err
+	}
+	if conditions == nil {
 		return nil, invalid("Policy missing conditions.")
 	}
-	expiration, err := time.Parse(time.RFC3339, *document.Expiration)
-	if err != nil {
-		return nil, invalid("Invalid 'expiration' value: '%s'", *document.Expiration)
+	var list []json.RawMessage
+	if json.Unmarshal(conditions, &list) != nil || list == nil {
+		return nil, invalid("Invalid 'conditions' value: must be a List.")
 	}
-	p := &Policy{Expiration: expiration, maxBytes: math.MaxInt64}
-	for _, c := range document.Conditions {
+	for _, c := range list {
 		if err := p.add(c); err != nil {
 			return nil, err
 		}
@@ -90,50 +97,106 @@ func Parse(raw []byte) (*Policy, error) {
 	return p, nil
 }
 
+// errJSON is what S3 says of JSON that is none, and of values that are of another type than they must be.
+func errJSON() error { return invalid("Invalid JSON.") }
+
+// expire reads when the policy expires.
+func (p *Policy) expire(raw json.RawMessage) error {
+	if raw == nil {
+		return invalid("Policy missing expiration.")
+	}
+	text, ok := readText(raw)
+	if !ok {
+		return errJSON()
+	}
+	var err error
+	if p.Expiration, err = time.Parse(time.RFC3339, text); err != nil {
+		return invalid("Invalid 'expiration' value: '%s'", text)
+	}
+	return nil
+}
+
+// readText reads a string; a null is none.
+func readText(raw json.RawMessage) (string, bool) {
+	var text *string
+	if json.Unmarshal(raw, &text) != nil || text == nil {
+		return "", false
+	}
+	return *text, true
+}
+
 // add takes a condition: {"field": "value"}, ["eq", "$field", "value"], ["starts-with", "$field", "value"] or
 // ["content-length-range", least, most].
 func (p *Policy) add(raw json.RawMessage) error {
-	if bytes.HasPrefix(raw, []byte("{")) {
-		var fields map[string]string
-		if err := json.Unmarshal(raw, &fields); err != nil {
+	switch raw[0] {
+	case '{':
+		return p.addSimple(raw)
+	case '[':
+		return p.addList(raw)
+	}
+	return invalid("Invalid condition test: must be a List or Object.")
+}
+
+func (p *Policy) addSimple(raw json.RawMessage) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return errJSON()
+	}
+	if len(fields) != 1 {
+		return invalid("Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
+	}
+	for field, value := range fields {
+		text, ok := readText(value)
+		if !ok {
 			return invalid("Invalid Simple-Condition: value must be a string.")
 		}
-		if len(fields) != 1 {
-			return invalid("Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.")
-		}
-		for field, value := range fields {
-			p.conditions = append(p.conditions, newCondition("eq", "$"+field, value))
-		}
-		return nil
+		p.conditions = append(p.conditions, newCondition("eq", "$"+field, text))
 	}
+	return nil
+}
+
+func (p *Policy) addList(raw json.RawMessage) error {
 	var list []json.RawMessage
-	if err := json.Unmarshal(raw, &list); err != nil || len(list) == 0 {
-		return invalid("Invalid condition.")
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return errJSON()
 	}
-	var operator string
-	if err := json.Unmarshal(list[0], &operator); err != nil || len(list) != 3 {
-		return invalid("Invalid condition.")
+	if len(list) == 0 {
+		return invalid("Invalid Condition: missing operation identifier.")
 	}
-	operator = strings.ToLower(operator)
+	name, ok := readText(list[0])
+	if !ok {
+		return errJSON()
+	}
+	operator := strings.ToLower(name)
 	switch operator {
-	case "eq", "starts-with":
-		var field, value string
-		if json.Unmarshal(list[1], &field) != nil || json.Unmarshal(list[2], &value) != nil || !strings.HasPrefix(field, "$") {
-			return invalid("Invalid condition: %s takes a field, with a dollar sign, and a value.", operator)
-		}
-		c := newCondition(operator, field, value)
-		c.text = string(raw)
-		p.conditions = append(p.conditions, c)
-		return nil
-	case "content-length-range":
+	case "eq", "starts-with", "content-length-range":
+	default:
+		return invalid("Invalid Condition: unknown operation '%s'.", name)
+	}
+	if len(list) != 3 {
+		return invalid("Invalid %s: wrong number of arguments.", operator)
+	}
+	if operator == "content-length-range" {
 		return p.addRange(list[1], list[2])
 	}
-	return invalid("Invalid condition: unknown operation '%s'.", operator)
+	field, isField := readText(list[1])
+	value, isValue := readText(list[2])
+	if !isField || !isValue {
+		return errJSON()
+	}
+	c := newCondition(operator, field, value)
+	c.text = string(raw)
+	p.conditions = append(p.conditions, c)
+	return nil
 }
 
 func newCondition(operator, field, value string) condition {
+	name, ok := strings.CutPrefix(field, "$")
+	if !ok {
+		name = ""
+	}
 	return condition{
-		field: strings.ToLower(strings.TrimPrefix(field, "$")), value: value, prefix: operator == "starts-with",
+		field: strings.ToLower(name), value: value, prefix: operator == "starts-with",
 		text: fmt.Sprintf(`["%s", "%s", "%s"]`, operator, field, value),
 	}
 }
@@ -141,7 +204,10 @@ func newCondition(operator, field, value string) condition {
 func (p *Policy) addRange(least, most json.RawMessage) error {
 	low, lowErr := wholeNumber(least)
 	high, highErr := wholeNumber(most)
-	if lowErr != nil || highErr != nil || low < 0 || high < low {
+	if lowErr != nil || highErr != nil {
+		return errJSON()
+	}
+	if low < 0 || high < low {
 		return invalid("Invalid content-length-range.")
 	}
 	p.minBytes, p.maxBytes, p.ranged = max(p.minBytes, low), min(p.maxBytes, high), true
@@ -165,7 +231,7 @@ func (p *Policy) Check(fields map[string]string, now time.Time) error {
 	covered := make(map[string]bool, len(p.conditions))
 	for _, c := range p.conditions {
 		covered[c.field] = true
-		if !c.holds(fields[c.field]) {
+		if c.field == "" || !c.holds(fields[c.field]) {
 			return refused("Policy Condition failed: %s", c.text)
 		}
 	}
@@ -177,10 +243,10 @@ func (p *Policy) Check(fields map[string]string, now time.Time) error {
 	return nil
 }
 
-// isExempt reports whether a field needs no condition. The bucket is no field of the form.
+// isExempt reports whether a field needs no condition.
 func isExempt(field string) bool {
 	switch field {
-	case "awsaccesskeyid", "signature", "x-amz-signature", "policy", "file", "bucket":
+	case "awsaccesskeyid", "signature", "x-amz-signature", "policy", "file":
 		return true
 	}
 	return strings.HasPrefix(field, "x-ignore-")

@@ -9,9 +9,12 @@ import (
 
 var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
-// document returns a policy that has not expired, with these conditions.
+// document returns a policy that has not expired, with these conditions and one that takes any bucket.
 func document(conditions string) []byte {
-	return []byte(`{"expiration": "2026-05-01T12:00:01.000Z", "conditions": [` + conditions + `]}`)
+	if conditions != "" {
+		conditions += ", "
+	}
+	return []byte(`{"expiration": "2026-05-01T12:00:01.000Z", "conditions": [` + conditions + `["starts-with", "$bucket", ""]]}`)
 }
 
 func TestCheck(t *testing.T) {
@@ -40,6 +43,7 @@ func TestCheck(t *testing.T) {
 		{"ignored field", `{"key": "a"}`, form("key", "a", "x-ignore-me", "1"), ""},
 		{"bucket", `{"bucket": "other"}, {"key": "a"}`, form("key", "a"), "$bucket"},
 		{"content types", `["starts-with", "$Content-Type", "image/"]`, form("content-type", "image/png, image/gif"), ""},
+		{"no dollar", `["eq", "key", "a"], {"key": "a"}`, form("key", "a"), `Policy Condition failed: ["eq", "key", "a"]`},
 		{"one content type of another kind", `["starts-with", "$Content-Type", "image/"]`, form("content-type", "image/png,text/html"), "image/"},
 		{"metadata in any case", `{"x-amz-meta-Tag": "1"}`, form("x-amz-meta-tag", "1"), ""},
 	}
@@ -58,6 +62,18 @@ func TestCheck(t *testing.T) {
 				t.Errorf("%v, want %q in it", err, test.refusal)
 			}
 		})
+	}
+}
+
+// The bucket that a form is posted to counts as a field of it.
+func TestNoBucketCondition(t *testing.T) {
+	p, err := Parse([]byte(`{"expiration": "2026-05-01T12:00:01Z", "conditions": [{"key": "a"}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = p.Check(map[string]string{"key": "a", "bucket": "photos"}, now)
+	if err == nil || err.Error() != "Invalid according to Policy: Extra input fields: bucket" {
+		t.Error(err)
 	}
 }
 
@@ -99,28 +115,46 @@ func TestCheckSize(t *testing.T) {
 	}
 }
 
+// What is wrong with a policy is told in S3's words, where those are known.
 func TestParseRefuses(t *testing.T) {
-	for name, raw := range map[string]string{
-		"nothing":            ``,
-		"no object":          `[]`,
-		"no expiration":      `{"conditions": []}`,
-		"no conditions":      `{"expiration": "2026-05-01T12:00:01Z"}`,
-		"no time":            `{"expiration": "tomorrow", "conditions": []}`,
-		"unknown member":     `{"expiration": "2026-05-01T12:00:01Z", "conditions": [], "x": 1}`,
-		"more behind it":     string(document(``)) + `{}`,
-		"two in one":         string(document(`{"a": "1", "b": "2"}`)),
-		"number as value":    string(document(`{"a": 1}`)),
-		"unknown operator":   string(document(`["ends-with", "$key", "x"]`)),
-		"no dollar":          string(document(`["eq", "key", "x"]`)),
-		"two elements":       string(document(`["eq", "$key"]`)),
-		"range upside down":  string(document(`["content-length-range", 2, 1]`)),
-		"negative range":     string(document(`["content-length-range", -2, 1]`)),
-		"range of fractions": string(document(`["content-length-range", 0.5, 1]`)),
-		"a bare string":      string(document(`"key"`)),
+	const (
+		noJSON = "Invalid JSON."
+		one    = "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified."
+		text   = "Invalid Simple-Condition: value must be a string."
+		size   = "Invalid content-length-range."
+	)
+	for _, test := range []struct{ name, raw, reason string }{
+		{"nothing", ``, "Expecting '{' but found End-of-Input"},
+		{"no JSON", `expiration`, noJSON},
+		{"no object", `[]`, noJSON},
+		{"null", `null`, noJSON},
+		{"more behind it", string(document(``)) + `{}`, noJSON},
+		{"no expiration", `{"conditions": []}`, "Policy missing expiration."},
+		{"expiration that is no text", `{"expiration": true, "conditions": []}`, noJSON},
+		{"no time", `{"expiration": "tomorrow", "conditions": []}`, "Invalid 'expiration' value: 'tomorrow'"},
+		{"no conditions", `{"expiration": "2026-05-01T12:00:01Z"}`, "Policy missing conditions."},
+		{"conditions that are no list", `{"expiration": "2026-05-01T12:00:01Z", "conditions": {}}`, "Invalid 'conditions' value: must be a List."},
+		{"unknown member", `{"expiration": "2026-05-01T12:00:01Z", "conditions": [], "x": 1}`, `Unexpected: "x"`},
+		{"two in one", string(document(`{"a": "1", "b": "2"}`)), one},
+		{"none in one", string(document(`{}`)), one},
+		{"number as value", string(document(`{"a": 1}`)), text},
+		{"null as value", string(document(`{"a": null}`)), text},
+		{"a bare string", string(document(`"key"`)), "Invalid condition test: must be a List or Object."},
+		{"nothing in a list", string(document(`[]`)), "Invalid Condition: missing operation identifier."},
+		{"unknown operator", string(document(`["Ends-With", "$key", "x"]`)), "Invalid Condition: unknown operation 'Ends-With'."},
+		{"operator that is no text", string(document(`[1, "$key", "x"]`)), noJSON},
+		{"two elements", string(document(`["EQ", "$key"]`)), "Invalid eq: wrong number of arguments."},
+		{"four elements", string(document(`["content-length-range", 1, 2, 3]`)), "Invalid content-length-range: wrong number of arguments."},
+		{"field that is no text", string(document(`["eq", 1, "x"]`)), noJSON},
+		{"value that is no text", string(document(`["starts-with", "$key", false]`)), noJSON},
+		{"range upside down", string(document(`["content-length-range", 2, 1]`)), size},
+		{"negative range", string(document(`["content-length-range", -2, 1]`)), size},
+		{"range of fractions", string(document(`["content-length-range", 0.5, 1]`)), noJSON},
+		{"range of text", string(document(`["content-length-range", "a", "1"]`)), noJSON},
 	} {
 		var wrong *Error
-		if _, err := Parse([]byte(raw)); !errors.As(err, &wrong) {
-			t.Errorf("%s: %v", name, err)
+		if _, err := Parse([]byte(test.raw)); !errors.As(err, &wrong) || wrong.Reason != test.reason {
+			t.Errorf("%s: %v, want %q", test.name, err, test.reason)
 		}
 	}
 }

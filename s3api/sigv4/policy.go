@@ -35,13 +35,13 @@ func (v *Verifier) VerifyPolicy(a PolicyAuth) (*Identity, error) {
 	}
 	c := claim{time: t, timestamp: a.Date, signature: a.Signature, payload: UnsignedPayload}
 	if detail, extra := v.parseCredential(&c, a.Credential); detail != "" {
-		e := errInvalidArgument(detail, "X-Amz-Credential", a.Credential)
+		e := errInvalidArgument(detail, "x-amz-credential", a.Credential)
 		e.Extra = append(e.Extra, extra...)
 		return nil, e
 	}
 	if sent := c.timestamp[:dateDigits]; c.date != sent {
 		return nil, errInvalidArgument(`Invalid credential date "`+c.date+`". This date is not the same as X-Amz-Date: "`+
-			sent+`".`, "X-Amz-Credential", a.Credential)
+			sent+`".`, "x-amz-credential", a.Credential)
 	}
 	c.token, c.tokenSent = a.Token, a.Token != ""
 	secret, err := v.secretOf(&c)
