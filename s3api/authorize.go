@@ -36,9 +36,9 @@ func (rq *request) authorizeSettings(asked meta.Settings) error {
 // allow returns AccessDenied unless the request may do what is needed to a bucket, or to a key in it. access is nil
 // where the action is on no bucket that exists.
 //
-// A session may do nothing that it is not held to. What a policy denies is denied to everybody, but that root keeps
-// hold of bucket policies. Then root, and the owner of the bucket, may do everything; others what a policy or a list
-// allows them.
+// With credentials that are held to policies, a session's or an access key's own, nobody may do more than those allow.
+// What a policy denies is denied to everybody, but that root keeps hold of bucket policies. Then root, and the owner of
+// the bucket, may do everything; others what a policy or a list allows them.
 func (rq *request) allow(needed permission, access *bucketAccess, key meta.Key) error {
 	who := rq.who
 	var bucketPolicy *policy.Policy
@@ -145,7 +145,7 @@ func (rq *request) objectACL(o *meta.Object) (acl.List, error) {
 // hideMissing makes a key that is not there AccessDenied for those who may not list the bucket, as S3 does.
 func (rq *request) hideMissing(err error) error {
 	reads := rq.r.Method == http.MethodGet || rq.r.Method == http.MethodHead
-	if !reads || rq.who.Root || rq.access == nil || !errors.Is(err, meta.ErrNoSuchKey) {
+	if !reads || rq.who.Unbounded() || rq.access == nil || !errors.Is(err, meta.ErrNoSuchKey) {
 		return err
 	}
 	if rq.allow(permission{action: "s3:ListBucket", grant: acl.Read}, rq.access, "") == nil {

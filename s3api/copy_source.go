@@ -123,7 +123,7 @@ func (s *copySource) explain(err error) error {
 		return s3err("NoSuchVersion").with("Key", string(s.Key)).with("VersionId", string(s.Version))
 	case errors.Is(err, meta.ErrNoSuchKey) && s.of.r.Header.Get("If-Match") == "":
 		list := permission{action: "s3:ListBucket", grant: acl.Read}
-		if !s.of.who.Root && s.of.allow(list, s.of.access, "") != nil {
+		if !s.of.who.Unbounded() && s.of.allow(list, s.of.access, "") != nil {
 			return s3err("AccessDenied") // who may not list must not learn which keys there are
 		}
 		return s3err("NoSuchKey").with("Key", string(s.Key))

@@ -79,7 +79,8 @@
 // Users are package iam's; what they may do is decided in authorize.go, in this order: what a policy denies is denied,
 // except that root keeps hold of bucket policies; root, and the owner of a bucket, may do everything; others what an
 // identity policy, the bucket's policy or a list allows them. A key that is not there is AccessDenied for who may not
-// list the bucket. A user who is made anew under a name has what policies, lists and buckets give to that name.
+// list the bucket. An access key may have a policy of its own, which bounds all of that. A user who is made anew under a
+// name has what policies, lists and buckets give to that name.
 //
 // Temporary credentials come from package sts, which answers the POST of a form to "/". They may do what their user
 // may, as far as the policies that the session is held to allow it, too: those come first in authorize.go.

@@ -44,7 +44,7 @@
 //	DELETE users/{name}/policies/{policy}   User; detaches it
 //	GET    users/{name}/keys       Keys
 //	POST   users/{name}/keys       NewKey or nothing -> 201 CreatedKey, which has the secret
-//	GET    keys                    Keys: those of all users but root
+//	GET    keys                    Keys: those of all users, but the one that the server was started with
 //	GET    keys/{access key}       Key
 //	PATCH  keys/{access key}       KeySettings -> Key
 //	DELETE keys/{access key}       204

@@ -9,9 +9,11 @@
 // any policy denies they may not.
 //
 // Each user has a canonical id of their own, by which access control lists name them and which is their ID as an owner.
-// A user has any number of access keys, each with a secret, and may be disabled as a whole or key by key. With a key they
-// can get temporary credentials, which have at most the key's rights and end with it (session.go). There are no roles but
-// identity policies: who assumes the role of a policy's name is held to that policy.
+// A user has any number of access keys, each with a secret, and may be disabled as a whole or key by key. A key may have
+// a policy of its own, which it is held to. With a key they can get temporary credentials, which have at most the key's
+// rights and end with it (session.go). There are no roles but identity policies: who assumes the role of a policy's name is
+// held to that policy. Root may have keys beside the one of the server's start, which only root makes and gives other
+// secrets.
 //
 // # Storage
 //
@@ -97,11 +99,16 @@ type Identity struct {
 	Policies []*policy.Policy
 	// Root may do everything.
 	Root bool
-	// Session says that the credentials are temporary. Each of Bounds must then allow what they are used for, whatever else
-	// does.
+	// Session says that the credentials are temporary.
 	Session bool
-	Bounds  []*policy.Policy
+	// Bounds are the policies that the credentials are held to: those of a session, and the access key's own. Each must
+	// allow what they are used for, whatever else does.
+	Bounds []*policy.Policy
 }
+
+// Unbounded reports whether nothing but the policy of a bucket holds the user back: root, with credentials that are held
+// to nothing.
+func (i *Identity) Unbounded() bool { return i.Root && len(i.Bounds) == 0 }
 
 // Anonymous is the identity of a request without credentials.
 var Anonymous = &Identity{}
@@ -227,15 +234,29 @@ func (d *Directory) publish(s *state) error {
 	}
 	s.credentials = make(map[string]*Credential, len(s.keys))
 	for id, k := range s.keys {
-		u := s.users[k.User]
-		if u == nil || !u.Enabled || !k.Enabled {
+		u, identity := s.users[k.User], identities[k.User]
+		if k.User == RootName {
+			identity = d.root
+		} else if u == nil || !u.Enabled {
 			continue
+		}
+		if !k.Enabled {
+			continue
+		}
+		if k.Policy != "" {
+			boundary, err := policy.CompileIdentity([]byte(k.Policy))
+			if err != nil {
+				return fmt.Errorf("policy of access key %q: %w", id, err)
+			}
+			within := *identity
+			within.Bounds = []*policy.Policy{boundary}
+			identity = &within
 		}
 		secret, err := d.open(k)
 		if err != nil {
 			return fmt.Errorf("access key %q: %w", id, err)
 		}
-		s.credentials[id] = &Credential{Secret: secret, Identity: identities[k.User]}
+		s.credentials[id] = &Credential{Secret: secret, Identity: identity}
 	}
 	d.state.Store(s)
 	return nil
@@ -290,6 +311,9 @@ func (d *Directory) Lookup(accessKey string) (Credential, bool) {
 	}
 	return *c, true
 }
+
+// RootAccessKey returns the access key that came with the server's start.
+func (d *Directory) RootAccessKey() string { return d.rootKey }
 
 // Root returns the root user's identity.
 func (d *Directory) Root() *Identity { return d.root }

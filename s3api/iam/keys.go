@@ -12,24 +12,32 @@ import (
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/s3api/policy"
 )
 
 // Key is an access key. Its secret is sealed.
 type Key struct {
 	ID          string    `json:"id"`
 	User        string    `json:"user"`
+	Name        string    `json:"name,omitempty"`
 	Description string    `json:"description,omitempty"`
 	Created     time.Time `json:"created"`
 	Enabled     bool      `json:"enabled"`
 	// Expires is when the key can no longer be used; zero means never.
 	Expires time.Time `json:"expires,omitzero"`
-	Sealed  []byte    `json:"sealed"`
+	// Policy is the document beyond which the key cannot be used; empty means that there is none.
+	Policy string `json:"policy,omitempty"`
+	Sealed []byte `json:"sealed"`
 }
 
 // NewKey says what key to make. An ID or a Secret that is empty is chosen at random.
 type NewKey struct {
-	User, ID, Secret, Description string
-	Expires                       time.Time
+	User, ID, Secret, Name, Description string
+	Expires                             time.Time
+	// Policy is the document beyond which the key cannot be used; empty means that there is none.
+	Policy string
+	// OfRoot allows the User to be RootName.
+	OfRoot bool
 }
 
 const (
@@ -92,7 +100,7 @@ func (d *Directory) Key(id string) (Key, error) {
 }
 
 // CreateKey makes an access key and returns its secret, which is not told again. It fails with ErrNoSuchUser,
-// ErrKeyExists, ErrReserved, ErrNoKeyring and *InvalidError.
+// ErrKeyExists, ErrReserved, ErrNoKeyring, *InvalidError and, for the policy, *policy.Error.
 func (d *Directory) CreateKey(ctx context.Context, in NewKey) (k Key, secret string, err error) {
 	err = d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
 		added, plain, err := d.addKey(s, in)
@@ -109,31 +117,60 @@ func (d *Directory) CreateKey(ctx context.Context, in NewKey) (k Key, secret str
 }
 
 func (d *Directory) addKey(s *state, in NewKey) (*Key, string, error) {
-	if d.options.Keyring == nil {
-		return nil, "", ErrNoKeyring
-	}
 	id, secret := cmp.Or(in.ID, "PLIM"+randomID()), cmp.Or(in.Secret, randomSecret())
+	k := &Key{
+		ID: id, User: in.User, Name: in.Name, Description: in.Description, Created: d.timestamp(),
+		Enabled: true, Expires: in.Expires.UTC(), Policy: in.Policy,
+	}
+	if err := d.seal(k, secret); err != nil {
+		return nil, "", err
+	}
 	switch {
-	case !keyID.MatchString(id):
-		return nil, "", &InvalidError{"access key", "3 to 128 letters, digits and _+.@- are allowed"}
-	case id == d.rootKey:
-		return nil, "", ErrReserved
-	case len(secret) < minSecretBytes || len(secret) > maxSecretBytes || strings.ContainsFunc(secret, isControl):
-		return nil, "", &InvalidError{"secret key", "8 to 128 printable characters are allowed"}
 	case !in.Expires.IsZero() && !d.options.Now().Before(in.Expires):
-		return nil, "", &InvalidError{"expiry", "it is not in the future"}
-	case s.users[in.User] == nil:
+		return nil, "", errPast
+	case in.User == RootName && !in.OfRoot:
+		return nil, "", ErrReserved
+	case in.User != RootName && s.users[in.User] == nil:
 		return nil, "", ErrNoSuchUser
 	case s.keys[id] != nil:
 		return nil, "", ErrKeyExists
 	}
-	k := &Key{
-		ID: id, User: in.User, Description: in.Description, Created: d.options.Now().UTC().Truncate(time.Millisecond),
-		Enabled: true, Expires: in.Expires.UTC(), Sealed: d.options.Keyring.Seal(purpose(id), []byte(secret)),
+	if err := checkBoundary(in.Policy); err != nil {
+		return nil, "", err
 	}
 	s.keys[id] = k
 	return k, secret, nil
 }
+
+var errPast = &InvalidError{"expiry", "it is not in the future"}
+
+// seal gives a key its secret.
+func (d *Directory) seal(k *Key, secret string) error {
+	switch {
+	case d.options.Keyring == nil:
+		return ErrNoKeyring
+	case !keyID.MatchString(k.ID):
+		return &InvalidError{"access key", "3 to 128 letters, digits and _+.@- are allowed"}
+	case k.ID == d.rootKey:
+		return ErrReserved
+	case len(secret) < minSecretBytes || len(secret) > maxSecretBytes || strings.ContainsFunc(secret, isControl):
+		return &InvalidError{"secret key", "8 to 128 printable characters are allowed"}
+	}
+	k.Sealed = d.options.Keyring.Seal(purpose(k.ID), []byte(secret))
+	return nil
+}
+
+// checkBoundary fails with a *policy.Error where the policy of a key is none.
+func checkBoundary(document string) error {
+	if document == "" {
+		return nil
+	}
+	_, err := policy.CompileIdentity([]byte(document))
+	return err
+}
+
+// timestamp is now, as records keep it.
+func (d *Directory) timestamp() time.Time { return d.options.Now().UTC().Truncate(time.Millisecond) }
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f }
 
@@ -146,15 +183,17 @@ type Rotation struct {
 }
 
 // RotateKey makes a key that takes the place of another, whose user and description it has. The old one can be used
-// until its grace has passed, and no longer than it could before. It fails with ErrNoSuchKey, ErrNoKeyring and
-// *InvalidError.
+// until its grace has passed, and no longer than it could before. It fails with ErrNoSuchKey, ErrReserved for root's,
+// ErrNoKeyring and *InvalidError.
 func (d *Directory) RotateKey(ctx context.Context, id string, how Rotation) (k Key, secret string, err error) {
 	err = d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
 		old := s.keys[id]
 		if old == nil {
 			return nil, ErrNoSuchKey
 		}
-		added, plain, err := d.addKey(s, NewKey{User: old.User, Description: old.Description, Expires: how.Expires})
+		added, plain, err := d.addKey(s, NewKey{
+			User: old.User, Name: old.Name, Description: old.Description, Policy: old.Policy, Expires: how.Expires,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -174,6 +213,17 @@ func (d *Directory) RotateKey(ctx context.Context, id string, how Rotation) (k K
 
 // SetKeyEnabled lets a key be used, or not. It fails with ErrNoSuchKey.
 func (d *Directory) SetKeyEnabled(ctx context.Context, id string, enabled bool) (Key, error) {
+	return d.ChangeKey(ctx, id, "", func(k *Key) error {
+		k.Enabled = enabled
+		return nil
+	})
+}
+
+// ChangeKey changes what edit changes of a key: its name, its description, its policy, when it expires and whether it is
+// enabled; and its secret, unless that is empty. No other change comes between what edit is shown and what it makes of
+// it; where edit fails nothing changes, and its error is returned. It fails with ErrNoSuchKey, ErrNoKeyring,
+// *InvalidError and, for the policy, *policy.Error.
+func (d *Directory) ChangeKey(ctx context.Context, id, secret string, edit func(*Key) error) (Key, error) {
 	var changed Key
 	err := d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
 		old := s.keys[id]
@@ -181,7 +231,22 @@ func (d *Directory) SetKeyEnabled(ctx context.Context, id string, enabled bool) 
 			return nil, ErrNoSuchKey
 		}
 		changed = *old
-		changed.Enabled = enabled
+		if err := edit(&changed); err != nil {
+			return nil, err
+		}
+		changed.ID, changed.User, changed.Created, changed.Sealed = old.ID, old.User, old.Created, old.Sealed
+		if secret != "" {
+			if err := d.seal(&changed, secret); err != nil {
+				return nil, err
+			}
+		}
+		changed.Expires = changed.Expires.UTC()
+		if !changed.Expires.IsZero() && !changed.Expires.Equal(old.Expires) && !d.options.Now().Before(changed.Expires) {
+			return nil, errPast
+		}
+		if err := checkBoundary(changed.Policy); err != nil {
+			return nil, err
+		}
 		stored := changed
 		s.keys[id] = &stored
 		return []meta.PutRecord{put(keyRecord, id, &stored)}, nil
@@ -189,11 +254,16 @@ func (d *Directory) SetKeyEnabled(ctx context.Context, id string, enabled bool) 
 	return changed, err
 }
 
-// DeleteKey removes a key. It fails with ErrNoSuchKey.
-func (d *Directory) DeleteKey(ctx context.Context, id string) error {
+// DeleteKey removes a key, unless a check fails for it: its error is returned. It fails with ErrNoSuchKey.
+func (d *Directory) DeleteKey(ctx context.Context, id string, checks ...func(Key) error) error {
 	return d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
 		if s.keys[id] == nil {
 			return nil, ErrNoSuchKey
+		}
+		for _, check := range checks {
+			if err := check(*s.keys[id]); err != nil {
+				return nil, err
+			}
 		}
 		delete(s.keys, id)
 		return []meta.PutRecord{put[Key](keyRecord, id, nil)}, nil

@@ -84,7 +84,7 @@ func (d *Directory) CreateUser(ctx context.Context, in NewUser) (User, error) {
 		return User{}, err
 	}
 	u := &User{
-		Name: in.Name, ID: "AIDA" + randomID(), Created: d.options.Now().UTC().Truncate(time.Millisecond),
+		Name: in.Name, ID: "AIDA" + randomID(), Created: d.timestamp(),
 		Enabled: !in.Disabled, Policies: compact(in.Policies),
 	}
 	err := d.change(ctx, func(s *state) ([]meta.PutRecord, error) {

@@ -1,6 +1,10 @@
 package policy
 
-import "errors"
+import (
+	"errors"
+	"slices"
+	"strings"
+)
 
 // Policy is a document that was read. It never changes, and may be evaluated concurrently.
 type Policy struct {
@@ -227,6 +231,9 @@ func (c *compiler) readResource(s *statement, fields map[string]any) error {
 	if err != nil {
 		return err
 	}
+	if value == nil && c.identity && s.hasNoResources() {
+		value = "*"
+	}
 	if value == nil {
 		return missing("Resource")
 	}
@@ -243,6 +250,15 @@ func (c *compiler) readResource(s *statement, fields map[string]any) error {
 		s.resources = append(s.resources, r)
 	}
 	return nil
+}
+
+// hasNoResources reports whether the actions are all of services that have no resources: those of MinIO beside S3, whose
+// policies name none.
+func (s *statement) hasNoResources() bool {
+	return !s.notActions && !slices.ContainsFunc(s.actions, func(pattern string) bool {
+		service, _, _ := strings.Cut(pattern, ":")
+		return service != "admin" && service != "kms" && service != "sts"
+	})
 }
 
 func (c *compiler) readCondition(s *statement, fields map[string]any) (err error) {

@@ -392,3 +392,29 @@ func TestMentions(t *testing.T) {
 		t.Error("no policy mentions a key")
 	}
 }
+
+// TestWithoutResource: MinIO's policies name no resources for its services beside S3.
+func TestWithoutResource(t *testing.T) {
+	t.Parallel()
+	compile := func(statement string) (*Policy, error) {
+		return CompileIdentity([]byte(`{"Version":"2012-10-17","Statement":[{` + statement + `}]}`))
+	}
+	p, err := compile(`"Effect":"Allow","Action":["admin:ServerInfo","kms:*"]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	who := Principal{Kind: User, Account: "1"}
+	for action, want := range map[string]bool{"admin:ServerInfo": true, "kms:Decrypt": true, "admin:Heal": false, "s3:GetObject": false} {
+		if got := Evaluate(&Request{Principal: who, Action: action, Bucket: "b", Key: "k"}, nil, p).Allowed; got != want {
+			t.Errorf("%s: %v", action, got)
+		}
+	}
+	for _, statement := range []string{
+		`"Effect":"Allow","Action":["admin:*","s3:GetObject"]`, `"Effect":"Allow","Action":"*"`, `"Effect":"Allow","NotAction":"admin:*"`,
+		`"Effect":"Allow","Action":"a*:*"`, `"Effect":"Allow","Action":"admin:*","Resource":[]`,
+	} {
+		if _, err := compile(statement); err == nil {
+			t.Errorf("%s is taken", statement)
+		}
+	}
+}

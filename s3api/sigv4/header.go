@@ -190,7 +190,7 @@ func (v *Verifier) parseCredential(c *claim, s string) (detail string, extra []E
 	if parts[3] != v.service() {
 		return `incorrect service "` + parts[3] + `". This endpoint belongs to "` + v.service() + `".`, nil
 	}
-	if region == "" {
+	if region == "" && v.Region != "" {
 		return "a non-empty region must be provided in the credential.", nil
 	}
 	if region != v.Region {

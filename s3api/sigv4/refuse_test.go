@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -298,5 +299,18 @@ func TestMismatchShowsWhatWasSigned(t *testing.T) {
 	}
 	if !slices.Equal(e.Extra, want) || e.Status != http.StatusForbidden {
 		t.Errorf("%s", describe(err))
+	}
+}
+
+// TestNoRegion: a verifier without a region takes scopes without one, and no others.
+func TestNoRegion(t *testing.T) {
+	t.Parallel()
+	v := &Verifier{Secret: func(string) (string, bool) { return "secret", true }}
+	for region, want := range map[string]bool{"": true, "us-east-1": false} {
+		r := httptest.NewRequest("GET", "/minio/admin/v3/info", nil)
+		Sign(r, "key", "secret", region, EmptyPayload, time.Now())
+		if _, err := v.Verify(r); (err == nil) != want {
+			t.Errorf("region %q: %v", region, err)
+		}
 	}
 }

@@ -69,7 +69,8 @@ const (
 
 // Verifier verifies requests. It must not be copied after its first use.
 type Verifier struct {
-	// Region is the region that credential scopes must name, such as "us-east-1".
+	// Region is the region that credential scopes must name, such as "us-east-1". It is empty for a protocol whose scopes
+	// name none: that of MinIO's admin API.
 	Region string
 	// Service is the service that credential scopes must name; empty for "s3".
 	Service string
