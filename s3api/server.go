@@ -43,13 +43,19 @@ type Config struct {
 	Version string
 	// System answers what lies under SystemPrefix, with the credentials already verified where it asks for them.
 	System http.Handler
-	Log    *slog.Logger
+	// MinIOAdmin answers what lies under MinIOAdminPrefix; where it is nil those are keys like others.
+	MinIOAdmin http.Handler
+	Log        *slog.Logger
 	// Now is the clock; time.Now where nil.
 	Now func() time.Time
 }
 
 // SystemPrefix is the path under which the server's own API lives. No bucket can have its name.
 const SystemPrefix = "/_plimsoll/"
+
+// MinIOAdminPrefix is how the paths of MinIO's admin API begin; a version follows. Such keys of a bucket with the name
+// "minio", which MinIO itself does not allow, can be reached under a domain only.
+const MinIOAdminPrefix = "/minio/admin/v"
 
 // Handler serves S3. It is safe for concurrent use.
 type Handler struct {
@@ -149,6 +155,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if !virtual && sts.Is(r) {
 		h.sts.ServeHTTP(w, r)
+		return
+	}
+	if !virtual && h.config.MinIOAdmin != nil && strings.HasPrefix(r.URL.Path, MinIOAdminPrefix) {
+		h.config.MinIOAdmin.ServeHTTP(w, r)
 		return
 	}
 	started := h.config.Now()

@@ -312,9 +312,6 @@ func (d *Directory) Lookup(accessKey string) (Credential, bool) {
 	return *c, true
 }
 
-// RootAccessKey returns the access key that came with the server's start.
-func (d *Directory) RootAccessKey() string { return d.rootKey }
-
 // Root returns the root user's identity.
 func (d *Directory) Root() *Identity { return d.root }
 

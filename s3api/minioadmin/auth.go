@@ -1,0 +1,98 @@
+package minioadmin
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/plimsoll/plimsoll/s3api/iam"
+	"github.com/plimsoll/plimsoll/s3api/sigv4"
+)
+
+// authenticate verifies who sent the request, before a byte of its body is read. Presigned URLs and unsigned bodies are
+// not taken: a link that changes limits is too easily passed on, and an unsigned body could be replaced.
+func (rq *request) authenticate() error {
+	verifier := rq.handler.regional
+	if strings.Contains(rq.r.Header.Get("Authorization"), "//s3/") {
+		verifier = rq.handler.unregional
+	}
+	identity, err := verifier.Verify(rq.r)
+	var refused *sigv4.Error
+	switch {
+	case errors.Is(err, sigv4.ErrAnonymous):
+		return failure("AccessDenied", http.StatusForbidden, "The admin API wants a request that is signed with SigV4.")
+	case errors.As(err, &refused):
+		return failure(refused.Code, refused.Status, refused.Message)
+	case err != nil:
+		return err
+	case identity.Presigned:
+		return failure("AccessDenied", http.StatusForbidden, "The admin API takes no presigned URLs.")
+	}
+	if _, err := payloadHash(identity.Payload); err != nil {
+		return err
+	}
+	credential, ok := rq.handler.config.Directory.Lookup(identity.AccessKey)
+	if !ok {
+		return errDenied // it was disabled a moment ago
+	}
+	rq.who, rq.secret = credential.Identity, credential.Secret
+	return nil
+}
+
+func payloadHash(payload string) ([]byte, error) {
+	want, err := hex.DecodeString(payload)
+	if err != nil || len(want) != sha256.Size {
+		return nil, failure("InvalidRequest", http.StatusBadRequest,
+			"The admin API wants the SHA-256 of the body in x-amz-content-sha256.")
+	}
+	return want, nil
+}
+
+// authorize decides whether who asks may send the call. about is the user whom it is about, empty where it is about
+// others: where the call allows it, users may always send it about themselves, unless with a key that is bounded.
+func (rq *request) authorize(about string) error {
+	if rq.call.self && about == rq.who.Name && len(rq.who.Bounds) == 0 {
+		return nil
+	}
+	if rq.who.Unbounded() {
+		return nil
+	}
+	if rq.who.May("admin:"+rq.call.action) || rq.who.Administers() {
+		return nil
+	}
+	return errDenied
+}
+
+// ofRoot refuses what would make or change a key of root, unless root asks, with all its power.
+func (rq *request) ofRoot(user string) error {
+	if user == iam.RootName && !rq.who.Unbounded() {
+		return failure("XMinioIAMActionNotAllowed", http.StatusForbidden, "Only root makes and changes keys of root.")
+	}
+	return nil
+}
+
+// readBody reads the body and holds it to its hash.
+func (rq *request) readBody() error {
+	want, err := payloadHash(rq.r.Header.Get("X-Amz-Content-Sha256"))
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(rq.w, rq.r.Body, maxBodyBytes))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return failure("EntityTooLarge", http.StatusRequestEntityTooLarge, "The body has more than 64 KiB.")
+	}
+	if err != nil {
+		return failure("IncompleteBody", http.StatusBadRequest, "The body could not be read: "+err.Error()+".")
+	}
+	sum := sha256.Sum256(body)
+	if subtle.ConstantTimeCompare(sum[:], want) != 1 {
+		return failure("XAmzContentSHA256Mismatch", http.StatusBadRequest, "The body is not the one whose SHA-256 was signed.")
+	}
+	rq.body = body
+	return nil
+}
