@@ -81,6 +81,7 @@ func isForeign(name string) bool {
 	upper := strings.ToUpper(name)
 	return strings.HasPrefix(upper, "AWS_") || strings.HasPrefix(upper, "PLIMSOLL_") ||
 		strings.HasPrefix(upper, "RCLONE_") || strings.HasPrefix(upper, "RESTIC_") || strings.HasPrefix(upper, "MC_") ||
+		strings.HasPrefix(upper, "MINIO_") ||
 		strings.HasSuffix(upper, "_PROXY") || upper == "REQUESTS_CA_BUNDLE" || upper == "CURL_CA_BUNDLE" ||
 		upper == "NODE_EXTRA_CA_CERTS"
 }
@@ -92,6 +93,7 @@ type server struct {
 	address  string // host:port
 	endpoint string // scheme://host:port
 	flags    []string
+	compose  []string     // the environment where the server is started as one of MinIO is; nil otherwise
 	http     *http.Client // trusts the server's certificate, if it has one
 	command  *exec.Cmd
 	exited   chan struct{} // closed when the process has ended and exit is set
@@ -127,6 +129,10 @@ func (s *server) run() {
 		"--access-key", accessKey, "--secret-key", secretKey,
 	}, s.flags...)
 	s.command = exec.Command(plimsoll, args...)
+	if s.compose != nil {
+		s.command = exec.Command(plimsoll, "server", s.data, "--console-address", ":9001", "--address", "127.0.0.1:0")
+		s.command.Env = append(append(os.Environ(), "PLIMSOLL_ADDRESS_FILE="+addressFile), s.compose...)
+	}
 	s.command.Stdout, s.command.Stderr = s.logs, s.logs
 	if err := s.command.Start(); err != nil {
 		s.t.Fatal(err)

@@ -29,6 +29,9 @@ func (c credentials) isDefault() bool {
 	return c == credentials{defaultAccessKey, defaultSecretKey}
 }
 
+// given reports whether the flags give a key, or a file of one.
+func (k keyFlags) given() bool { return k != keyFlags{} }
+
 // read returns the keys that the flags give; false where they give none.
 func (k keyFlags) read() (credentials, bool, error) {
 	access, err := keyOrFile("access-key", k.AccessKey, k.AccessKeyFile)

@@ -1,7 +1,8 @@
 // Command plimsoll is an S3-compatible object store with exact quotas, and the tool to look after one.
 //
-// `plimsoll serve` runs the store. The other commands ask a running server over its admin API, but for `check`, which
-// reads the data directory of one that is stopped, and `version`.
+// `plimsoll serve` runs the store, and so does `plimsoll server DIR`, which takes what MinIO's command line has. The other
+// commands ask a running server over its admin API, but for `check`, which reads the data directory of one that is
+// stopped, and `version`.
 //
 // It exits with 0 when all went well, with 1 when the command failed (or check found damage), and with 2 when the
 // command line could not be understood. What was asked for goes to standard output, errors and logs to standard error.
@@ -36,6 +37,9 @@ type commands struct {
 	Policy   policyCommands   `cmd:"" help:"Store policies, which say what users may do."`
 	Check    checkCommand     `cmd:"" help:"Verify the data directory of a stopped server."`
 	Version  versionCommand   `cmd:"" help:"Show the version."`
+
+	// MinIO is what asMinIO makes of "server DIR".
+	MinIO minioCommand `cmd:"" name:"server-dir" hidden:"" help:"Run the server, as MinIO's command line says it: plimsoll server DIR."`
 }
 
 // diagnostics is where a command says what is not what it was asked for: standard error.
@@ -65,7 +69,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		panic(err) // the struct above is wrong
 	}
-	context, err := parser.Parse(args)
+	context, err := parser.Parse(asMinIO(args))
 	if err != nil {
 		fmt.Fprintf(stderr, "plimsoll: %v\nTry \"plimsoll --help\".\n", err)
 		return exitUsage

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,11 +27,12 @@ import (
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/admin"
 	"github.com/plimsoll/plimsoll/s3api/iam"
+	"github.com/plimsoll/plimsoll/s3api/minioadmin"
 )
 
 type serveCommand struct {
 	Data    string `default:"./plimsoll-data" env:"PLIMSOLL_DATA" placeholder:"DIR" help:"Data directory, made if missing (${default})."`
-	Address string `default:"127.0.0.1:9000" env:"PLIMSOLL_ADDRESS" placeholder:"HOST:PORT" help:"Where to listen (${default}); port 0 picks a free one."`
+	Address string `env:"PLIMSOLL_ADDRESS" placeholder:"HOST:PORT" help:"Where to listen (127.0.0.1:9000); port 0 picks a free one."`
 	keyFlags
 	keyringFlags
 
@@ -40,7 +42,7 @@ type serveCommand struct {
 	DiskReserve string       `default:"256MiB" env:"PLIMSOLL_DISK_RESERVE" placeholder:"SIZE|PERCENT" help:"Free disk space that uploads leave alone (${default})."`
 	Sync        string       `default:"always" enum:"always,none" env:"PLIMSOLL_SYNC" placeholder:"always|none" help:"always: acknowledge what is on disk; none: for tests and throw-away data (${default})."`
 
-	Region  string   `default:"us-east-1" env:"PLIMSOLL_REGION" placeholder:"REGION" help:"Region that requests are signed for (${default})."`
+	Region  string   `env:"PLIMSOLL_REGION" placeholder:"REGION" help:"Region that requests are signed for (us-east-1)."`
 	Domain  []string `env:"PLIMSOLL_DOMAIN" placeholder:"HOST" help:"Host name under which buckets are found as BUCKET.HOST; repeatable."`
 	TLSCert string   `name:"tls-cert" env:"PLIMSOLL_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM; serves https."`
 	TLSKey  string   `name:"tls-key" env:"PLIMSOLL_TLS_KEY" placeholder:"FILE" help:"Its private key in PEM."`
@@ -55,7 +57,16 @@ type serveCommand struct {
 	LogFormat   string `default:"text" enum:"text,json" env:"PLIMSOLL_LOG_FORMAT" placeholder:"text|json" help:"Format of the log on standard error (${default})."`
 	LogLevel    string `default:"info" enum:"debug,info,warn,error" env:"PLIMSOLL_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error (${default}); debug logs every request."`
 	AddressFile string `env:"PLIMSOLL_ADDRESS_FILE" placeholder:"FILE" help:"Write the bound address, host:port, to this file once it is serving; removed when it stops."`
+
+	// notes are what the log shall say of where settings came from.
+	notes []note
 }
+
+// What holds where nothing is given. Kong does not fill it in: MinIO's variables come before it.
+const (
+	defaultAddress = "127.0.0.1:9000"
+	defaultRegion  = "us-east-1"
+)
 
 // Validate is called by kong with the flags.
 func (c *serveCommand) Validate() error {
@@ -103,6 +114,10 @@ func (c *serveCommand) Run() error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+	if err := c.adoptMinIO(); err != nil {
+		return err
+	}
+	c.Address, c.Region = cmp.Or(c.Address, defaultAddress), cmp.Or(c.Region, defaultRegion)
 	keys, err := c.credentials()
 	if err != nil {
 		return err
@@ -114,6 +129,9 @@ func (c *serveCommand) Run() error {
 	defer server.listener.Close() //nolint:errcheck // it is closed already where the server has run
 	log.Info("plimsoll listens", "address", server.listener.Addr().String(), "url", server.url,
 		"data", c.Data, "version", readVersion().Version)
+	for _, n := range c.notes {
+		log.Log(ctx, n.level, n.text)
+	}
 	if keys.isDefault() {
 		log.Warn("the credentials are the default ones, which everybody knows; set PLIMSOLL_ACCESS_KEY and "+
 			"PLIMSOLL_SECRET_KEY", "access_key", keys.accessKey, "secret_key", keys.secretKey)
@@ -152,6 +170,9 @@ func (c *serveCommand) openStore(ctx context.Context, log *slog.Logger) (*backen
 	if err != nil {
 		return nil, err
 	}
+	if err := refuseMinIOData(c.Data); err != nil {
+		return nil, err
+	}
 	store, err := backend.Open(backend.Options{
 		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter, Log: log,
 	})
@@ -178,11 +199,17 @@ func (c *serveCommand) openDirectory(
 	return keyring, directory, err
 }
 
+// absolute is the path of a directory from the root on, where that can be told.
+func absolute(dir string) string {
+	if path, err := filepath.Abs(dir); err == nil {
+		return path
+	}
+	return dir
+}
+
 // explainOpen says what to do about a store that does not open.
 func explainOpen(dir string, err error) error {
-	if absolute, absErr := filepath.Abs(dir); absErr == nil {
-		dir = absolute
-	}
+	dir = absolute(dir)
 	switch {
 	case errors.Is(err, meta.ErrLocked):
 		return fmt.Errorf("the data directory %s is in use by another plimsoll process: stop that one first", dir)
@@ -253,6 +280,10 @@ func (c *serveCommand) handler(
 		Store: store, Verifier: s3api.NewVerifier(config), Directory: directory, Gatherer: registry,
 		Ready: func() bool { return !draining.Load() }, Log: log,
 	})
+	config.MinIOAdmin = minioadmin.New(minioadmin.Config{
+		Store: store, Directory: directory, Region: c.Region, Domains: c.Domain, Data: absolute(c.Data),
+		Version: readVersion().Version, Commit: readVersion().Commit, Log: log,
+	})
 	return s3api.New(config, metrics)
 }
 
@@ -288,5 +319,5 @@ func loopbackOnly(given string, address *net.TCPAddr) error {
 		where += " (all interfaces)"
 	}
 	return fmt.Errorf("will not listen on %s with the default credentials, which everybody knows: set "+
-		"PLIMSOLL_ACCESS_KEY and PLIMSOLL_SECRET_KEY, or listen on 127.0.0.1", where)
+		"PLIMSOLL_ACCESS_KEY and PLIMSOLL_SECRET_KEY, or MINIO_ROOT_USER and MINIO_ROOT_PASSWORD, or listen on 127.0.0.1", where)
 }
