@@ -200,7 +200,7 @@ func (c *checker) row(row meta.Row) error {
 		c.count(r.Bucket, quota.Delta{Markers: 1})
 	case meta.ConfigRow:
 		c.count(r.Bucket, quota.Delta{})
-	case meta.Record:
+	case meta.Record, meta.Event:
 	case meta.Upload:
 		c.report.Uploads++
 		c.uploads[r.ID] = r.PartBytes

@@ -72,6 +72,10 @@ type Repository interface {
 	Blobs(ctx context.Context, blobs []BlobID) ([]BlobRow, error)
 	// ScanBlobs returns up to limit rows of blobs, those with the smallest ids above after.
 	ScanBlobs(ctx context.Context, after BlobID, limit int) ([]BlobRow, error)
+	// Events returns up to limit events, those with the lowest sequences above after.
+	Events(ctx context.Context, after uint64, limit int) ([]Event, error)
+	// Outbox tells what the outbox holds. It is cheap: nothing is counted.
+	Outbox(ctx context.Context) (Outbox, error)
 	// Walk calls visit with every row of one snapshot, in an order of the engine's choosing, until visit returns an
 	// error, which Walk returns. It must not be held across network writes, and visit must not call the repository: a
 	// commit may have to wait for the walk, and calls that come after for that commit.

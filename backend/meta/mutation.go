@@ -233,4 +233,6 @@ type Result struct {
 	// Those that are no more are in RemovedScopes instead: a deleted bucket, and an owner without buckets and limit.
 	Accounts      []quota.Account
 	RemovedScopes []quota.Scope
+	// Events is what AppendEvents and ForgetEvents made of the outbox; nil of all others.
+	Events *EventsResult
 }

@@ -3,7 +3,7 @@ package meta
 import "time"
 
 // Row is what Walk visits: one of Bucket, ConfigRow, Record, ObjectRow, MarkerRow, Upload, PartRow, BlobRow,
-// GarbageRow, CorruptRow and quota.Account.
+// GarbageRow, Event, CorruptRow and quota.Account.
 type Row any
 
 // ObjectRow is a stored object, for Walk.

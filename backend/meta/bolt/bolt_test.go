@@ -248,6 +248,13 @@ func populate(t testing.TB, r *Repository) {
 	populateVersions(t, r)
 }
 
+// populateEvents adds events, which the fixture does not have.
+func populateEvents(t testing.TB, r *Repository) {
+	must(t, r, meta.AppendEvents{MaxEvents: 9, MaxBytes: 99, Make: func([]meta.Result) [][]byte {
+		return [][]byte{[]byte("first"), []byte("second")}
+	}})
+}
+
 // populateVersions makes a bucket whose keys have versions of every kind.
 func populateVersions(t testing.TB, r *Repository) {
 	r.clock.random = func(b []byte) { copy(b, "repeated") }
@@ -278,6 +285,7 @@ func TestFlippedBit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "meta.db")
 	r := open(t, path, Options{})
 	populate(t, r)
+	populateEvents(t, r)
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -340,6 +348,11 @@ func readAll(r *Repository) error {
 	_, e = r.BucketConfigs(background, "v")
 	err = errors.Join(err, e)
 	_, e = r.Records(background, "user", "", 10)
+	err = errors.Join(err, e)
+	events, e := r.Events(background, 0, 10)
+	for _, event := range events {
+		err = errors.Join(err, event.Err)
+	}
 	return errors.Join(err, e)
 }
 
@@ -479,5 +492,25 @@ func TestPartBytes(t *testing.T) {
 	}
 	if !found {
 		t.Error("the wrong sum was not found")
+	}
+}
+
+// TestCorruptOutbox loses the outbox's own row: it is counted anew, and sequences go on.
+func TestCorruptOutbox(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "meta.db")
+	r := open(t, path, Options{})
+	populateEvents(t, r)
+	if err := r.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, path, func(tx *bbolt.Tx) error {
+		table := tx.Bucket(tableEvents)
+		return table.Put(outboxKey, flipped(table.Get(outboxKey), 9))
+	})
+	r = open(t, path, Options{})
+	defer r.Close()
+	want := meta.Outbox{Last: 2, Events: 2, Bytes: 11}
+	if got, err := r.Outbox(background); err != nil || got != want {
+		t.Errorf("the outbox is %+v, %v, want %+v", got, err, want)
 	}
 }

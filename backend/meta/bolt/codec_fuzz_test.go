@@ -205,6 +205,7 @@ func FuzzFigureRows(f *testing.F) {
 			{tableLimits, func(v []byte) ([]byte, error) { l, err := decodeLimit(k, v); return encodeLimit(k, l), err }},
 			{tableUsage, func(v []byte) ([]byte, error) { u, err := decodeUsage(k, v); return encodeUsage(k, u), err }},
 			{tableGarbage, func(v []byte) ([]byte, error) { return encodeGarbage(k), decodeGarbage(k, v) }},
+			{tableEvents, func(v []byte) ([]byte, error) { o, err := decodeOutbox(k, v); return encodeOutbox(k, o), err }},
 		} {
 			value := appendSum(c.table, k, bytes.Clone(row))
 			again, err := c.recode(value)

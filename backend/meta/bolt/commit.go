@@ -13,7 +13,7 @@ import (
 type batch struct {
 	buckets, objects, uploads, parts, blobs, garbage, limits, usage table
 
-	versions, nulls, configs, records table
+	versions, nulls, configs, records, events table
 
 	clock *versionClock
 
@@ -21,6 +21,9 @@ type batch struct {
 	// when the transaction is committed, and are dropped when it is not.
 	ledger  ledger
 	entries map[quota.Scope]entry
+
+	// outbox is what was committed before the batch and is changed by it, as the ledger is by entries.
+	outbox meta.Outbox
 
 	dirty bool // something was written
 }
@@ -48,6 +51,7 @@ func (r *Repository) Commit(ctx context.Context, mutations []meta.Mutation) ([]m
 			r.ledger[scope] = e.account
 		}
 	}
+	r.outbox = b.outbox
 	return results, nil
 }
 
@@ -58,6 +62,7 @@ func (r *Repository) transact(mutations []meta.Mutation) (b *batch, results []me
 		s.writes = &r.writes
 		// Only Commit writes the ledger, and commitMu is held: reading needs no ledgerMu.
 		b = newBatch(s, r.ledger, &r.clock)
+		b.outbox = r.outbox
 		results = b.run(mutations)
 		return nil
 	})
@@ -108,6 +113,7 @@ func newBatch(s snapshot, l ledger, clock *versionClock) *batch {
 		nulls:    s.table(tableNulls),
 		configs:  s.table(tableConfigs),
 		records:  s.table(tableRecords),
+		events:   s.table(tableEvents),
 
 		clock:   clock,
 		ledger:  l,
@@ -119,7 +125,7 @@ func newBatch(s snapshot, l ledger, clock *versionClock) *batch {
 func (b *batch) run(mutations []meta.Mutation) []meta.Result {
 	results := make([]meta.Result, len(mutations))
 	for i, m := range mutations {
-		result, err := b.apply(m)
+		result, err := b.applyAfter(m, results[:i])
 		if err != nil {
 			result = meta.Result{Err: err}
 		}
@@ -127,6 +133,14 @@ func (b *batch) run(mutations []meta.Mutation) []meta.Result {
 	}
 	b.writeUsage()
 	return results
+}
+
+// applyAfter is apply for a mutation that may tell of those before it.
+func (b *batch) applyAfter(m meta.Mutation, before []meta.Result) (meta.Result, error) {
+	if m, ok := m.(meta.AppendEvents); ok {
+		return b.appendEvents(m, before)
+	}
+	return b.apply(m)
 }
 
 // apply applies one mutation. Where it returns an error it has written nothing.
@@ -168,6 +182,8 @@ func (b *batch) apply(m meta.Mutation) (meta.Result, error) {
 		return b.forgetGarbage(m)
 	case meta.RestoreBlobs:
 		return b.restoreBlobs(m)
+	case meta.ForgetEvents:
+		return b.forgetEvents(m)
 	default:
 		return meta.Result{}, invalid("mutation of type %T", m)
 	}

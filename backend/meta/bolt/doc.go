@@ -55,6 +55,8 @@
 //   - The usage row of a bucket is the sum over its object, version, upload and part rows, that of an owner the sum over
 //     their buckets, that of the server the sum over all. They are written in the transaction that changes those rows.
 //   - An owner has a usage row while they own a bucket or have a limit.
+//   - The row of the outbox, behind all events, tells the last sequence that was ever used, and how many events
+//     are there. Sequences go on from it, also where no event is left.
 //   - A mutation checks everything before it writes anything, so that a refused one leaves the batch as it was.
 //
 // # Concurrency
@@ -92,6 +94,8 @@
 //	blobs    id                                        uv size, uv references, uv place
 //	garbage  id                                        nothing
 //	limits   scope                                     uv bytes, uv objects; no row where there is no limit
+//	events   sequence, 8 bytes                         bytes
+//	events   8 bytes ff                                uv last sequence, uv events, uv bytes of their values
 //	usage    scope                                     uv bytes, uv objects, uv bytes of parts, uv uploads,
 //	                                                   uv noncurrent objects, uv delete markers
 //

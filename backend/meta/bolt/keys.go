@@ -25,12 +25,14 @@ var (
 	tableNulls    = []byte("nulls")
 	tableConfigs  = []byte("configs")
 	tableRecords  = []byte("records")
+
+	tableEvents = []byte("events")
 )
 
 // dataTables are all tables but the format's. Their order is part of the format: the journal has their places.
 var dataTables = [][]byte{
 	tableBuckets, tableObjects, tableUploads, tableParts, tableBlobs, tableGarbage, tableLimits, tableUsage,
-	tableVersions, tableNulls, tableConfigs, tableRecords,
+	tableVersions, tableNulls, tableConfigs, tableRecords, tableEvents,
 }
 
 // The bytes after a zero byte in an escaped string. A string ends below all that go on from it.
@@ -41,6 +43,7 @@ const (
 
 const (
 	partNumberBytes = 2
+	eventKeyBytes   = 8
 	positionBytes   = len(position{})
 )
 
@@ -251,6 +254,20 @@ func parseBlobKey(k []byte) (meta.BlobID, error) {
 		return meta.BlobID{}, fmt.Errorf("%w: a blob id of %d bytes", meta.ErrCorrupt, len(k))
 	}
 	return meta.BlobID(k), nil
+}
+
+// eventKey is an event's key in events.
+func eventKey(sequence uint64) []byte { return binary.BigEndian.AppendUint64(nil, sequence) }
+
+func parseEventKey(k []byte) (uint64, error) {
+	if len(k) != eventKeyBytes {
+		return 0, fmt.Errorf("%w: an event's key of %d bytes", meta.ErrCorrupt, len(k))
+	}
+	sequence := binary.BigEndian.Uint64(k)
+	if sequence == 0 || sequence >= maxSequence {
+		return 0, fmt.Errorf("%w: sequence %d of an event", meta.ErrCorrupt, sequence)
+	}
+	return sequence, nil
 }
 
 func parseScopeKey(k []byte) (quota.Scope, error) {

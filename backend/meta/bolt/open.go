@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -86,9 +87,10 @@ type Repository struct {
 	// clock makes the positions of new versions; guarded by commitMu.
 	clock versionClock
 
-	// ledgerMu guards ledger: the committed limits and usage of every scope.
+	// ledgerMu guards ledger, the committed limits and usage of every scope, and outbox.
 	ledgerMu sync.RWMutex
 	ledger   ledger
+	outbox   meta.Outbox // guarded by ledgerMu
 
 	frozen  chan struct{} // tells the flusher that there is something to do
 	stop    func()        // stops the flusher
@@ -256,6 +258,9 @@ func (r *Repository) load() error {
 		err = r.initialise()
 	}
 	if err == nil {
+		err = r.addTables()
+	}
+	if err == nil {
 		err = r.replay()
 	}
 	if err != nil {
@@ -263,6 +268,7 @@ func (r *Repository) load() error {
 	}
 	return r.view(context.Background(), func(s snapshot) error {
 		r.ledger, err = loadLedger(s)
+		r.outbox = loadOutbox(s)
 		return err
 	})
 }
@@ -289,11 +295,27 @@ func checkFormat(tx *bbolt.Tx) error {
 		return fmt.Errorf("%w: format %d does not exist", meta.ErrCorrupt, version)
 	}
 	for _, table := range dataTables {
-		if tx.Bucket(table) == nil {
+		if tx.Bucket(table) == nil && !bytes.Equal(table, tableEvents) {
 			return fmt.Errorf("%w: no table %s", meta.ErrCorrupt, table)
 		}
 	}
 	return nil
+}
+
+// addTables makes the table that a database from before it was thought of does not have: an empty one says the same.
+func (r *Repository) addTables() error {
+	missing := false
+	err := r.view(context.Background(), func(s snapshot) error {
+		missing = s.tx.Bucket(tableEvents) == nil
+		return nil
+	})
+	if err != nil || !missing {
+		return err
+	}
+	return restoreCause(r.db.Update(func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucketIfNotExists(tableEvents)
+		return err
+	}))
 }
 
 // initialise makes the journal, durably, and then the tables. A database without tables has been opened for the first

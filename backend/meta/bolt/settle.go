@@ -53,6 +53,9 @@ func visibleTransaction(db *bbolt.DB) (int, error) {
 // restoreCause gives an error its system error back: bbolt formats some of those that it returns when it grows its file
 // and does not wrap them.
 func restoreCause(err error) error {
+	if err == nil {
+		return nil
+	}
 	if errno := syscall.Errno(0); errors.As(err, &errno) {
 		return err
 	}

@@ -32,6 +32,7 @@ func (r *Repository) Walk(ctx context.Context, visit func(meta.Row) error) error
 		}}
 		for _, step := range []func() error{
 			w.buckets, w.configs, w.records, w.accounts, w.objects, w.versions, w.nulls, w.multipart, w.blobs, w.garbage,
+			w.events,
 		} {
 			if err := step(); err != nil {
 				return err

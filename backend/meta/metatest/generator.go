@@ -150,7 +150,7 @@ func (g *generator) batch() iter.Seq[meta.Mutation] {
 }
 
 func (g *generator) mutation() meta.Mutation {
-	switch n := rapid.IntRange(0, 29).Draw(g.T, "mutation"); n {
+	switch n := rapid.IntRange(0, 31).Draw(g.T, "mutation"); n {
 	case 0, 1, 2, 3, 4, 5:
 		return g.administration()
 	case 6, 7, 8, 9, 10:
@@ -179,6 +179,8 @@ func (g *generator) mutation() meta.Mutation {
 		return meta.ForgetGarbage{Blobs: slices.Collect(maps.Keys(g.model.garbage))}
 	case 20, 21:
 		return g.update()
+	case 22:
+		return g.events()
 	default:
 		m := meta.PutObject{Bucket: g.bucket(), Key: g.key(), Object: g.object(), Precondition: g.precondition()}
 		m.Object.Segments, m.Shared = g.segments()

@@ -58,6 +58,8 @@ func Run(t *testing.T, open Open) {
 		{"configurations", testConfigs},
 		{"records", testRecords},
 		{"conditions of records", testRecordConditions},
+		{"events", testEvents},
+		{"bounds of events", testEventBounds},
 		{"delete bucket with uploads", testDeleteBucketUploads},
 		{"quota of parts", testPartQuota},
 		{"quota of completion", testCompleteQuota},
@@ -161,7 +163,7 @@ func (c *count) visit(row meta.Row) error {
 		c.add(row.Bucket, d, row.Object.Segments)
 	case meta.MarkerRow:
 		c.add(row.Bucket, quota.Delta{Markers: 1}, nil)
-	case meta.ConfigRow, meta.Record:
+	case meta.ConfigRow, meta.Record, meta.Event:
 	case meta.Upload:
 		c.add(row.Bucket, quota.Delta{Uploads: 1}, nil)
 	case meta.PartRow:

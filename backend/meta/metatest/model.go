@@ -16,6 +16,8 @@ type model struct {
 	buckets map[meta.BucketName]*modelBucket
 	records map[modelRecord]string
 	garbage map[meta.BlobID]bool
+	events  []meta.Event
+	last    uint64 // sequence of the last event
 }
 
 type modelBucket struct {
@@ -198,6 +200,14 @@ func (m *model) change(mutation meta.Mutation, live map[meta.BlobID]int) outcome
 		return outcome{err: m.putRecords(x)}
 	case meta.PutRecords:
 		return outcome{err: m.putRecords(x.Records...)}
+	case meta.AppendEvents:
+		m.appendEvents(x)
+		return outcome{}
+	case meta.ForgetEvents:
+		for n := 0; n < x.Limit && len(m.events) > 0 && m.events[0].Sequence <= x.Through; n++ {
+			m.events = m.events[1:]
+		}
+		return outcome{}
 	case meta.ForgetGarbage:
 		for _, id := range x.Blobs {
 			delete(m.garbage, id)

@@ -134,6 +134,7 @@ func compare(t TB, repo meta.Repository, m *model) {
 	if err != nil || !slices.Equal(garbage, want) {
 		t.Fatalf("garbage %x, %v, want %x", garbage, err, want)
 	}
+	compareEvents(t, repo, m)
 	for r, value := range m.records {
 		if got, err := repo.Record(background, r.kind, r.name); err != nil || string(got) != value {
 			t.Fatalf("record %+v: %q, %v, want %q", r, got, err, value)
