@@ -129,8 +129,10 @@ func (s *Store) writeError(size int64, err error) error {
 
 // commitStored commits a mutation that refers to a stored body. Where it is refused, the blob is deleted; where it is
 // not certain that it was, the blob stays for the sweep.
-func (s *Store) commitStored(ctx context.Context, m meta.Mutation, in stored, size int64, h *hold) (meta.Result, error) {
-	result, err := s.commit(&proposal{mutation: m, blobs: in.blobs, bytes: size, hold: h})
+func (s *Store) commitStored(
+	ctx context.Context, m meta.Mutation, in stored, size int64, h *hold, n *notice,
+) (meta.Result, error) {
+	result, err := s.commit(&proposal{mutation: m, blobs: in.blobs, bytes: size, hold: h, notice: n})
 	var uncertain *uncertainError
 	if err != nil && !errors.As(err, &uncertain) && len(in.blobs) > 0 {
 		if deleteErr := s.blobs.Delete(context.WithoutCancel(ctx), in.blobs); deleteErr != nil {

@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
+	"github.com/plimsoll/plimsoll/backend/event"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
@@ -16,12 +19,16 @@ import (
 type BucketState struct {
 	meta.Bucket
 	Configs map[meta.ConfigKind][]byte
+	// Notifications are the rules of ConfigNotification; nil where there are none.
+	Notifications *event.Rules
 }
 
 // bucketStates keeps the states of all buckets, so that no request reads them from the metadata.
 type bucketStates struct {
 	mu     sync.RWMutex // guards states
 	states map[meta.BucketName]*BucketState
+	// notifying is how many of states have Notifications.
+	notifying atomic.Int64
 }
 
 // load reads the states of all buckets.
@@ -39,7 +46,18 @@ func (b *bucketStates) load(ctx context.Context, repository meta.Repository) err
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.states = states
+	for _, state := range states {
+		b.notifying.Add(state.notifies())
+	}
 	return nil
+}
+
+// notifies is 1 where the bucket has rules of notification, else 0. There may be no bucket.
+func (state *BucketState) notifies() int64 {
+	if state == nil || state.Notifications == nil {
+		return 0
+	}
+	return 1
 }
 
 func readState(ctx context.Context, repository meta.Repository, bucket meta.Bucket) (*BucketState, error) {
@@ -50,6 +68,11 @@ func readState(ctx context.Context, repository meta.Repository, bucket meta.Buck
 	state := &BucketState{Bucket: bucket, Configs: make(map[meta.ConfigKind][]byte, len(configs))}
 	for _, c := range configs {
 		state.Configs[c.Kind] = c.Value
+	}
+	if raw := state.Configs[ConfigNotification]; raw != nil {
+		if state.Notifications, err = event.UnmarshalRules(raw); err != nil {
+			return nil, fmt.Errorf("bucket %q: %w", bucket.Name, err)
+		}
 	}
 	return state, nil
 }
@@ -66,6 +89,7 @@ func (b *bucketStates) refresh(ctx context.Context, repository meta.Repository, 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.notifying.Add(state.notifies() - b.states[name].notifies())
 	if state == nil {
 		delete(b.states, name)
 	} else {

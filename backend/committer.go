@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
@@ -21,6 +22,7 @@ type proposal struct {
 	blobs    []blob.Ref // to be made durable before the mutation refers to them
 	bytes    int64      // how much the mutation would store, for the words of a refusal
 	hold     *hold      // released with the commit; may be nil
+	notice   *notice    // what is to be told of it; nil for nothing, as a rule
 	answer   chan answer
 }
 
@@ -47,11 +49,18 @@ type committer struct {
 
 	lazyMu sync.Mutex
 	lazy   []meta.BlobID // garbage rows to forget with the next batch; guarded by lazyMu
+
+	// delivered is the last event that nobody needs any more.
+	delivered atomic.Uint64
+	// What follows is run's, and after it stop's: up to forgotten the events are gone, and how far limits are filled.
+	forgotten  uint64
+	thresholds thresholds
 }
 
-func newCommitter(s *Store) *committer {
+func newCommitter(s *Store, t thresholds) *committer {
 	c := &committer{
-		store: s, queue: make(chan *proposal, maxBatch), ready: make(chan []*proposal), done: make(chan struct{}),
+		thresholds: t,
+		store:      s, queue: make(chan *proposal, maxBatch), ready: make(chan []*proposal), done: make(chan struct{}),
 	}
 	go c.gather()
 	go c.run()
@@ -234,13 +243,14 @@ func (c *committer) tryBatch(batch []*proposal, lazy []meta.BlobID) error {
 	if len(batch)+len(lazy) == 0 {
 		return nil
 	}
-	mutations := make([]meta.Mutation, 0, len(batch)+1)
+	mutations := make([]meta.Mutation, 0, len(batch)+3)
 	for _, p := range batch {
 		mutations = append(mutations, p.mutation)
 	}
 	if len(lazy) > 0 {
 		mutations = append(mutations, meta.ForgetGarbage{Blobs: lazy})
 	}
+	mutations, events := c.addEvents(mutations, batch)
 	c.settling.Lock()
 	defer c.settling.Unlock()
 	started := time.Now()
@@ -251,6 +261,7 @@ func (c *committer) tryBatch(batch []*proposal, lazy []meta.BlobID) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	c.refreshBuckets(batch, results)
+	events.committed(results)
 	for i, p := range batch {
 		r := results[i]
 		if r.Err != nil {

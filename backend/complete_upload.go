@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/plimsoll/plimsoll/backend/checksum"
+	"github.com/plimsoll/plimsoll/backend/event"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 )
@@ -94,7 +95,8 @@ func (s *Store) completeOnce(ctx context.Context, in CompleteMultipartUploadInpu
 	}
 	defer h.release()
 	mutation.Object.Modified = s.timestamp()
-	result, err := s.commit(&proposal{mutation: mutation, bytes: mutation.Object.Size, hold: h})
+	told := s.noticeOfObject(ctx, in.Bucket, in.Key, event.ObjectCreatedComplete, &mutation.Object)
+	result, err := s.commit(&proposal{mutation: mutation, bytes: mutation.Object.Size, hold: h, notice: told})
 	mutation.Object.Version = result.Version
 	return mutation.Object, err
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/plimsoll/plimsoll/backend/checksum"
+	"github.com/plimsoll/plimsoll/backend/event"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
@@ -135,7 +136,8 @@ func (s *Store) commitCopy(ctx context.Context, in CopyObjectInput, source meta.
 	mutation := meta.PutObject{
 		Bucket: in.Bucket, Key: in.Key, Object: *object, Shared: keys.areSame(), Precondition: in.Precondition,
 	}
-	result, err := s.commitStored(ctx, mutation, body, object.Size, h)
+	told := s.noticeOfObject(ctx, in.Bucket, in.Key, event.ObjectCreatedCopy, object)
+	result, err := s.commitStored(ctx, mutation, body, object.Size, h, told)
 	object.Version = result.Version
 	return err
 }

@@ -31,8 +31,9 @@ type DeleteObjectOutput struct {
 // DeleteObject removes an object, or hides it behind a delete marker; a key that is not there is no error. It is always
 // allowed, also on a full disk. It fails with meta.ErrNoSuchBucket, meta.ErrInvalidVersion, meta.ErrObjectLocked, and,
 // with a precondition, meta.ErrPreconditionFailed, meta.ErrNoSuchKey and meta.ErrNoSuchVersion.
-func (s *Store) DeleteObject(_ context.Context, in DeleteObjectInput) (DeleteObjectOutput, error) {
-	result, err := s.commit(&proposal{mutation: s.deletion(in)})
+func (s *Store) DeleteObject(ctx context.Context, in DeleteObjectInput) (DeleteObjectOutput, error) {
+	deletion := s.deletion(in)
+	result, err := s.commit(&proposal{mutation: deletion, notice: s.noticeOfDeletion(ctx, &deletion, false)})
 	return DeleteObjectOutput{Version: result.Version, DeleteMarker: result.DeleteMarker}, err
 }
 
@@ -51,11 +52,12 @@ type Deletion struct {
 
 // DeleteObjects removes objects as DeleteObject does, each by itself. All deletions are queued before the first is waited
 // for, so that they share transactions.
-func (s *Store) DeleteObjects(_ context.Context, objects []DeleteObjectInput) []Deletion {
+func (s *Store) DeleteObjects(ctx context.Context, objects []DeleteObjectInput) []Deletion {
 	proposals := make([]*proposal, len(objects))
 	deletions := make([]Deletion, len(objects))
 	for i, in := range objects {
-		proposals[i] = &proposal{mutation: s.deletion(in)}
+		deletion := s.deletion(in)
+		proposals[i] = &proposal{mutation: deletion, notice: s.noticeOfDeletion(ctx, &deletion, false)}
 		deletions[i].Err = s.committer.enqueue(proposals[i])
 	}
 	for i, p := range proposals {

@@ -288,7 +288,7 @@ func (e *expiry) remove(ctx context.Context, batch int) error {
 
 // commit commits removals together. Of what goes wrong it returns one error.
 func (e *expiry) commit(removals []removal) error {
-	return e.store.removeTogether(removals, func(r removal, refused error) {
+	return e.store.removeTogether(removals, true, func(r removal, refused error) {
 		if refused == nil {
 			e.removed[r.kind]++
 			e.store.metrics.expired.WithLabelValues(r.kind).Inc()
@@ -297,12 +297,16 @@ func (e *expiry) commit(removals []removal) error {
 }
 
 // removeTogether commits removals together, and tells done of each that was made, or refused since it is gone, has
-// changed since it was judged, or is locked. Of what goes wrong otherwise it returns one error.
-func (s *Store) removeTogether(removals []removal, done func(r removal, refused error)) error {
+// changed since it was judged, or is locked. Of what goes wrong otherwise it returns one error. expires says that rules of
+// the bucket have it so: events tell.
+func (s *Store) removeTogether(removals []removal, expires bool, done func(r removal, refused error)) error {
 	proposals := make([]*proposal, 0, len(removals))
 	var failed error
 	for _, r := range removals {
 		p := &proposal{mutation: r.mutation}
+		if deletion, ok := r.mutation.(meta.DeleteObject); ok {
+			p.notice = s.noticeOfDeletion(context.Background(), &deletion, expires)
+		}
 		if failed = s.committer.enqueue(p); failed != nil {
 			break // the store closes; what is queued is waited for
 		}

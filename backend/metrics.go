@@ -1,6 +1,8 @@
 package backend
 
 import (
+	"context"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/plimsoll/plimsoll/quota"
@@ -12,6 +14,8 @@ type metrics struct {
 	blobSync  prometheus.Histogram
 	commit    prometheus.Histogram
 	expired   *prometheus.CounterVec
+	crossed   *prometheus.CounterVec
+	dropped   prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -30,6 +34,13 @@ func newMetrics() *metrics {
 			Buckets: durations,
 		}),
 		expired: newExpiredCounter(),
+		crossed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "plimsoll_quota_threshold_crossings_total",
+			Help: "Thresholds of limits that were crossed, by kind of scope, resource, percentage and direction.",
+		}, []string{"scope", "resource", "percent", "direction"}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "plimsoll_events_dropped_total", Help: "Events that were dropped, since the outbox was full.",
+		}),
 	}
 }
 
@@ -63,6 +74,10 @@ var (
 		"Bytes of blobs in packs, dead ones included.", nil, nil)
 	packDead = prometheus.NewDesc("plimsoll_pack_dead_bytes",
 		"Bytes of dead blobs in packs, which compaction takes away.", nil, nil)
+	outboxEvents = prometheus.NewDesc("plimsoll_outbox_events",
+		"Events in the outbox, delivered ones among them.", nil, nil)
+	outboxBytes = prometheus.NewDesc("plimsoll_outbox_bytes",
+		"Bytes of the events in the outbox.", nil, nil)
 	diskFree = prometheus.NewDesc("plimsoll_disk_free_bytes",
 		"Free space of the disk under the store.", nil, nil)
 	diskTotal = prometheus.NewDesc("plimsoll_disk_size_bytes",
@@ -109,7 +124,13 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 		gauge(diskFree, free)
 		gauge(diskTotal, total)
 	}
-	for _, c := range []prometheus.Collector{s.metrics.batchSize, s.metrics.blobSync, s.metrics.commit, s.metrics.expired} {
+	if outbox, err := s.meta.Outbox(context.Background()); err == nil {
+		gauge(outboxEvents, outbox.Events)
+		gauge(outboxBytes, outbox.Bytes)
+	}
+	for _, c := range []prometheus.Collector{
+		s.metrics.batchSize, s.metrics.blobSync, s.metrics.commit, s.metrics.expired, s.metrics.crossed, s.metrics.dropped,
+	} {
 		c.Collect(ch)
 	}
 }

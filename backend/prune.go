@@ -186,7 +186,7 @@ func (s *Store) removeInBatches(
 ) error {
 	for removals := range slices.Chunk(going, batch) {
 		started := time.Now()
-		if err := s.removeTogether(removals, done); err != nil {
+		if err := s.removeTogether(removals, false, done); err != nil {
 			return err
 		}
 		if err := rest(ctx, time.Since(started)); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/checksum"
 	"github.com/plimsoll/plimsoll/backend/encryption"
+	"github.com/plimsoll/plimsoll/backend/event"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 )
@@ -76,7 +77,8 @@ func (s *Store) PutObject(ctx context.Context, in PutObjectInput) (PutObjectOutp
 		Segments:   body.segments,
 	}
 	mutation := meta.PutObject{Bucket: in.Bucket, Key: in.Key, Object: object, Precondition: in.Precondition}
-	result, err := s.commitStored(ctx, mutation, body, body.size, h)
+	told := s.noticeOfObject(ctx, in.Bucket, in.Key, event.ObjectCreatedPut, &object)
+	result, err := s.commitStored(ctx, mutation, body, body.size, h, told)
 	if err != nil {
 		return PutObjectOutput{}, err
 	}

@@ -45,6 +45,9 @@ type Options struct {
 	Reserve DiskReserve
 	// AbortUploadsAfter is how old a multipart upload may get before it is aborted; 0 keeps all of them.
 	AbortUploadsAfter time.Duration
+	// Thresholds are the percentages of limits whose crossing is told, from 1 to 100, in ascending order; none where
+	// empty.
+	Thresholds []int
 	// Log gets what an operator should know.
 	Log *slog.Logger
 	// Now is the clock; time.Now where nil.
@@ -55,6 +58,8 @@ type Options struct {
 	// packBytes is the size up to which blobs go into packs, and packLength the length at which a pack is full; 0 for the
 	// packs' own. Tests change them.
 	packBytes, packLength int64
+	// maxEvents and maxEventBytes bound the outbox; 0 for the store's own. Tests change them.
+	maxEvents, maxEventBytes int64
 }
 
 // Store is an open store.
@@ -79,6 +84,7 @@ type Store struct {
 	metrics   *metrics
 	recorder  *recorder
 	reports   reports
+	events    *events
 
 	// uncertain is set when a commit failed and something of it may be on disk: the next start sweeps.
 	uncertain atomic.Bool
@@ -100,6 +106,9 @@ func Open(o Options) (*Store, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if err := CheckThresholds(o.Thresholds); err != nil {
+		return nil, err
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -110,6 +119,7 @@ func Open(o Options) (*Store, error) {
 		dir: o.Dir, diskReserve: o.Reserve, abortAfter: o.AbortUploadsAfter, log: o.Log, now: o.Now,
 		ballast: &ballast{path: filepath.Join(o.Dir, ballastFile)},
 		metrics: newMetrics(), recorder: newRecorder(),
+		events:  newEvents(o),
 		cleaned: make(chan struct{}),
 		counted: make(chan struct{}),
 	}
@@ -137,7 +147,7 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("buckets: %w", err), s.blobs.Close(), repository.Close())
 	}
 	s.reports.store = s
-	s.committer = newCommitter(s)
+	s.committer = newCommitter(s, newThresholds(o.Thresholds, accounts))
 	s.garbage = newGarbage(s.blobs, s.committer.forget, s.log)
 	s.startBackground(wasDirty)
 	return s, nil
@@ -170,7 +180,11 @@ func (s *Store) openBlobs(o Options) (wasDirty bool, err error) {
 func (s *Store) startBackground(wasDirty bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	s.background.Add(6)
+	s.background.Add(7)
+	go func() {
+		defer s.background.Done()
+		s.keepRefusals(ctx)
+	}()
 	go func() {
 		defer s.background.Done()
 		s.keepAborting(ctx)

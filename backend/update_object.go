@@ -11,9 +11,9 @@ import (
 //
 // It fails with meta.ErrNoSuchBucket, meta.ErrNoSuchKey, meta.ErrNoSuchVersion, meta.ErrInvalidVersion,
 // *meta.DeleteMarkerError and meta.ErrObjectLocked.
-func (s *Store) UpdateObject(_ context.Context, update meta.UpdateObject) (meta.VersionID, error) {
+func (s *Store) UpdateObject(ctx context.Context, update meta.UpdateObject) (meta.VersionID, error) {
 	update.Now = s.timestamp()
-	result, err := s.commit(&proposal{mutation: update})
+	result, err := s.commit(&proposal{mutation: update, notice: s.noticeOfUpdate(ctx, &update)})
 	return result.Version, err
 }
 

@@ -86,7 +86,7 @@ func (s *Store) putPart(
 		Segments: body.segments,
 	}
 	mutation := meta.PutPart{Bucket: in.Bucket, Key: in.Key, Upload: in.Upload, Part: part}
-	if _, err := s.commitStored(ctx, mutation, body, in.Body.Size, h); err != nil {
+	if _, err := s.commitStored(ctx, mutation, body, in.Body.Size, h, nil); err != nil {
 		return meta.Part{}, err
 	}
 	return shown(upload, part), nil

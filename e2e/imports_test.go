@@ -51,7 +51,7 @@ var layers = [][]string{
 	{"quota"},
 	{
 		"backend/meta/...", "backend/blob/...", "backend/checksum/...", "backend/encryption/...", "backend/lifecycle/...",
-		"backend/history/...", "backend/multimd5/...",
+		"backend/history/...", "backend/multimd5/...", "backend/event/...",
 	},
 	{"backend/..."},
 	{"s3api/..."},
