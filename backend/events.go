@@ -77,14 +77,6 @@ func (s *Store) Outbox(ctx context.Context) (meta.Outbox, error) { return s.meta
 // ForgetEvents says that nobody needs the events up to a sequence any more. They are removed with later commits.
 func (s *Store) ForgetEvents(through uint64) { s.committer.delivered.Store(through) }
 
-// AppendEvent adds an event by itself. Where the outbox is full it is dropped.
-func (s *Store) AppendEvent(_ context.Context, e *event.Event) error {
-	e.ID, e.Time = newEventID(), s.timestamp()
-	raw := e.Marshal()
-	_, err := s.commit(&proposal{mutation: s.events.appending(func([]meta.Result) [][]byte { return [][]byte{raw} })})
-	return err
-}
-
 func newEventID() string { return ulid.Make().String() }
 
 func (e *events) appending(values func([]meta.Result) [][]byte) meta.AppendEvents {
