@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 
 	"github.com/oklog/ulid/v2"
@@ -26,8 +27,10 @@ const (
 
 // events is what the store knows of who wants to be told.
 type events struct {
-	// filter is what webhooks subscribe to by themselves; nil where that is nothing that happens to objects.
-	filter atomic.Pointer[event.Filter]
+	// filter is what webhooks subscribe to by themselves; nil where that is neither objects nor refusals. objects says
+	// that it is objects.
+	filter  atomic.Pointer[event.Filter]
+	objects atomic.Bool
 	// changed has room for one word that there are new events.
 	changed             chan struct{}
 	maxEvents, maxBytes int64
@@ -50,7 +53,8 @@ func newEvents(o Options) *events {
 // Subscribe says what webhooks want to be told by themselves, whatever the rules of buckets say. Events of quota
 // thresholds are always kept.
 func (s *Store) Subscribe(filter event.Filter) {
-	if !filter.WantsObjects() {
+	s.events.objects.Store(filter.WantsObjects())
+	if !filter.WantsObjects() && !filter.Wants(event.QuotaRefused) {
 		s.events.filter.Store(nil)
 		return
 	}
@@ -60,7 +64,23 @@ func (s *Store) Subscribe(filter event.Filter) {
 // TellsObjects reports whether anybody wants to be told of what happens to objects: then requests should carry their
 // event.Origin.
 func (s *Store) TellsObjects() bool {
+	return s.buckets.notifying.Load() > 0 || s.events.objects.Load()
+}
+
+// TellsRefusals reports whether anybody may want to be told of refusals.
+func (s *Store) TellsRefusals() bool {
 	return s.buckets.notifying.Load() > 0 || s.events.filter.Load() != nil
+}
+
+// BucketsTelling returns the names of the buckets whose rules tell a webhook, in order.
+func (s *Store) BucketsTelling(webhook string) (names []string) {
+	for _, state := range s.buckets.having(ConfigNotification) {
+		named := func(r event.Rule) bool { return r.Webhook == webhook }
+		if state.Notifications != nil && slices.ContainsFunc(state.Notifications.Rules, named) {
+			names = append(names, string(state.Name))
+		}
+	}
+	return names
 }
 
 // EventsChanged receives when there may be new events. It is for one reader.
@@ -99,6 +119,10 @@ func (s *Store) notice(ctx context.Context, bucket meta.BucketName, key meta.Key
 	if !s.TellsObjects() {
 		return nil
 	}
+	return s.newNotice(ctx, bucket, key)
+}
+
+func (s *Store) newNotice(ctx context.Context, bucket meta.BucketName, key meta.Key) *notice {
 	state, err := s.buckets.get(bucket)
 	if err != nil {
 		return nil // it is being deleted

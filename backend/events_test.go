@@ -353,6 +353,7 @@ func TestRefusalsAreTold(t *testing.T) {
 // TestTellingNobodyCostsNothing holds what every write passes.
 func TestTellingNobodyCostsNothing(t *testing.T) {
 	f := open(t, following)
+	f.Subscribe(event.Filter{event.QuotaThreshold, event.QuotaRefused}) // of quotas only
 	object := meta.Object{}
 	p := &proposal{mutation: meta.PutObject{}}
 	batch, mutations := []*proposal{p}, make([]meta.Mutation, 0, 4)

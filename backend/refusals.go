@@ -35,14 +35,14 @@ type refusalQueue struct {
 // Refused tells whoever wants to know that an operation did not fit: err is what the store has refused it with. All other
 // errors are none of its business. It does not wait.
 func (s *Store) Refused(ctx context.Context, operation string, bucket meta.BucketName, key meta.Key, err error) {
-	if !s.TellsObjects() {
+	if !s.TellsRefusals() {
 		return
 	}
 	refusal, ok := isRefusal(err)
 	if !ok {
 		return
 	}
-	n := s.notice(ctx, bucket, key)
+	n := s.newNotice(ctx, bucket, key)
 	if n == nil {
 		return
 	}

@@ -50,16 +50,6 @@ func putBucketLogging(rq *request) error {
 	return rq.putEmpty("BucketLoggingStatus", "Server access logging is not implemented.")
 }
 
-// getBucketNotification answers GetBucketNotificationConfiguration.
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketNotificationConfiguration.html
-func getBucketNotification(rq *request) error { return rq.writeEmpty("NotificationConfiguration") }
-
-// putBucketNotification answers PutBucketNotificationConfiguration.
-// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html
-func putBucketNotification(rq *request) error {
-	return rq.putEmpty("NotificationConfiguration", "Event notifications are not implemented.")
-}
-
 func (rq *request) writeEmpty(root string) error {
 	x := newXML(256)
 	x.root(root)

@@ -44,8 +44,9 @@
 //	PublicAccessBlock               s3api     none unless it is put
 //	ObjectLockConfiguration         s3api
 //	ObjectRetention, LegalHold      s3api
-//	BucketLogging, Notification,    s3api     never configured; Put takes what leaves it so
-//	RequestPayment, Accelerate
+//	BucketNotificationConfiguration s3api     to webhooks (package webhook), by the ARNs that MinIO gives them
+//	BucketLogging, RequestPayment,  s3api     never configured; Put takes what leaves it so
+//	Accelerate
 //	BucketReplication, Analytics,   s3api     never configured; Put is 501
 //	Inventory, Metrics, Tiering
 //	ListObjects, ListObjectsV2      s3api     gofakes3 has no encoding-type

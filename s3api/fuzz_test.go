@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/plimsoll/plimsoll/backend/event"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
 
@@ -116,5 +118,38 @@ func FuzzCopySource(f *testing.F) {
 		if err := s.Check(meta.Object{}); err != nil {
 			t.Errorf("a check without conditions: %v", err)
 		}
+	})
+}
+
+// FuzzNotification: what is taken as a notification configuration is given back as one that says the same.
+func FuzzNotification(f *testing.F) {
+	f.Add("<QueueConfiguration><Id>q</Id><Queue>a</Queue><Event>s3:ObjectCreated:*</Event><Filter><S3Key><FilterRule>" +
+		"<Name>Prefix</Name><Value>&lt;</Value></FilterRule></S3Key></Filter></QueueConfiguration>")
+	f.Add("<TopicConfiguration><Topic>a</Topic><Event>s3:ObjectAcl:Put</Event></TopicConfiguration>")
+	f.Add("<QueueConfiguration/><EventBridgeConfiguration/>")
+	anything := func(arn string) (string, bool) { return arn, true }
+	parse := func(document string) (*event.Rules, error) {
+		var in notificationDocument
+		if err := parseXML([]byte(document), "NotificationConfiguration", &in); err != nil {
+			return nil, err
+		}
+		return in.rules(anything)
+	}
+	f.Fuzz(func(t *testing.T, rules string) {
+		parsed, err := parse("<NotificationConfiguration>" + rules + "</NotificationConfiguration>")
+		if err != nil {
+			return
+		}
+		x := newXML(512)
+		x.root("NotificationConfiguration")
+		for i := range parsed.Rules {
+			writeNotificationRule(x, &parsed.Rules[i])
+		}
+		x.close("NotificationConfiguration")
+		again, err := parse(string(x.bytes()))
+		if err != nil || !reflect.DeepEqual(again, parsed) {
+			t.Errorf("%q is %+v, and given back as %s: %+v, %v", rules, parsed, x.bytes(), again, err)
+		}
+		x.release()
 	})
 }

@@ -149,6 +149,9 @@ func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) 
 	if err := rq.identify(identity); err != nil {
 		return nil, err
 	}
+	if rq.origin != nil {
+		rq.origin.Principal = rq.principalName()
+	}
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return nil, s3err("InvalidPolicyDocument", "Invalid Policy: invalid Base64 encoding.")

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/event"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
@@ -34,6 +35,8 @@ type request struct {
 	rawBody  idleBody        // the body as it comes from the connection
 	// checksumsOfObject says that x-amz-checksum- headers are not of this request's body.
 	checksumsOfObject bool
+	// origin is what events tell of the request; nil where nobody wants to be told.
+	origin *event.Origin
 
 	errorCode string // of the answer, for logs and metrics
 }
@@ -172,6 +175,43 @@ func (rq *request) enter() error {
 		rq.access = access
 	}
 	return rq.authorize()
+}
+
+// bringOrigin has the store know who asks, where somebody wants to be told of what happens to objects.
+func (rq *request) bringOrigin() {
+	if rq.bucket == "" || rq.r.Method == http.MethodGet || rq.r.Method == http.MethodHead || !rq.store().TellsObjects() {
+		return
+	}
+	rq.origin = rq.newOrigin()
+	rq.r = rq.r.WithContext(event.WithOrigin(rq.r.Context(), rq.origin))
+}
+
+// tellRefusal tells whoever wants to know that the request did not fit, if that is why it fails.
+func (rq *request) tellRefusal(err error) {
+	if rq.bucket == "" || !rq.store().TellsRefusals() || rq.who == nil {
+		return
+	}
+	ctx := event.WithOrigin(rq.r.Context(), rq.newOrigin())
+	rq.store().Refused(ctx, rq.op.name, rq.bucket, rq.key, err)
+}
+
+func (rq *request) newOrigin() *event.Origin {
+	address := rq.r.RemoteAddr
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		address = host
+	}
+	return &event.Origin{
+		RequestID: rq.id, Principal: rq.principalName(), SourceIP: address, UserAgent: rq.r.UserAgent(),
+		Form: rq.op.name == "PostObject",
+	}
+}
+
+// principalName is who asks, as events tell it.
+func (rq *request) principalName() string {
+	if rq.who.Name == "" {
+		return "anonymous"
+	}
+	return rq.who.Name
 }
 
 // resource is the path that an error names: the key's or the bucket's.

@@ -19,6 +19,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 	"github.com/plimsoll/plimsoll/s3api/sts"
+	"github.com/plimsoll/plimsoll/s3api/webhook"
 )
 
 // Config is what a Handler serves, and how.
@@ -41,6 +42,8 @@ type Config struct {
 	NoQuotaHeaders bool
 	// Version is the server's, as SOSAPI's system.xml tells it; may be empty.
 	Version string
+	// Webhooks are what buckets may tell of what happens in them; nil for none.
+	Webhooks *webhook.Service
 	// System answers what lies under SystemPrefix, with the credentials already verified where it asks for them.
 	System http.Handler
 	// MinIOAdmin answers what lies under MinIOAdminPrefix; where it is nil those are keys like others.
@@ -226,6 +229,7 @@ func (rq *request) serve(host string, virtual bool) error {
 	if err := rq.refuseHeaders(); err != nil {
 		return err
 	}
+	rq.bringOrigin()
 	return rq.hideMissing(rq.op.serve(rq))
 }
 
@@ -251,6 +255,7 @@ func (rq *request) fail(err error) {
 			"operation", rq.op.name, "bucket", rq.bucket, "key", rq.key, "error", err)
 	}
 	rq.errorCode = e.Code
+	rq.tellRefusal(err)
 	if rq.w.wroteHeader {
 		// The answer has begun as a success and cannot be completed: the client must see that.
 		panic(http.ErrAbortHandler)

@@ -257,7 +257,5 @@ func (f Filter) Wants(eventType string) bool {
 	return slices.ContainsFunc(f, func(pattern string) bool { return Matches(pattern, eventType) })
 }
 
-// WantsObjects reports whether somebody subscribes to what happens to objects, or to refusals.
-func (f Filter) WantsObjects() bool {
-	return f.Wants(QuotaRefused) || slices.ContainsFunc(objectTypes, f.Wants)
-}
+// WantsObjects reports whether somebody subscribes to what happens to objects.
+func (f Filter) WantsObjects() bool { return slices.ContainsFunc(objectTypes, f.Wants) }

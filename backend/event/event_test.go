@@ -76,7 +76,7 @@ func TestFilter(t *testing.T) {
 	}{
 		{"", "", false},
 		{"quota.threshold", QuotaThreshold, false},
-		{"quota.*", QuotaThreshold + " " + QuotaRefused, true},
+		{"quota.*", QuotaThreshold + " " + QuotaRefused, false},
 		{"s3:ObjectAcl:Put", ObjectACLPut, true},
 		{"s3:*", strings.Join(objectTypes, " "), true},
 		{"*", strings.Join(append(slices.Clone(objectTypes), QuotaThreshold, QuotaRefused), " "), true},

@@ -344,5 +344,10 @@ func (s *Service) told() {
 // Has reports whether there is a webhook with this name.
 func (s *Service) Has(name string) bool { return s != nil && s.take(name) != nil }
 
-// Region is that of the events.
-func (s *Service) Region() string { return s.options.Region }
+// Region is that of the events; empty where there is no Service.
+func (s *Service) Region() string {
+	if s == nil {
+		return ""
+	}
+	return s.options.Region
+}

@@ -31,8 +31,6 @@ var (
 	ErrTooMany       = fmt.Errorf("there are %d webhooks, and no more are allowed", maxWebhooks)
 	// ErrNoKeyring says that no secret can be kept: the server was started without a key file.
 	ErrNoKeyring = errors.New("no keyring to seal secrets with")
-	// ErrInUse says that notification configurations of buckets name the webhook.
-	ErrInUse = errors.New("notification configurations name the webhook")
 )
 
 // InvalidError says what is wrong with a webhook that is to be kept.

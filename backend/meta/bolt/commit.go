@@ -23,7 +23,9 @@ type batch struct {
 	entries map[quota.Scope]entry
 
 	// outbox is what was committed before the batch and is changed by it, as the ledger is by entries.
-	outbox meta.Outbox
+	// Up to forgotten no events are left: what was deleted need not be passed again.
+	outbox    meta.Outbox
+	forgotten uint64
 
 	dirty bool // something was written
 }
@@ -51,7 +53,7 @@ func (r *Repository) Commit(ctx context.Context, mutations []meta.Mutation) ([]m
 			r.ledger[scope] = e.account
 		}
 	}
-	r.outbox = b.outbox
+	r.outbox, r.forgotten = b.outbox, b.forgotten
 	return results, nil
 }
 
@@ -62,7 +64,7 @@ func (r *Repository) transact(mutations []meta.Mutation) (b *batch, results []me
 		s.writes = &r.writes
 		// Only Commit writes the ledger, and commitMu is held: reading needs no ledgerMu.
 		b = newBatch(s, r.ledger, &r.clock)
-		b.outbox = r.outbox
+		b.outbox, b.forgotten = r.outbox, r.forgotten
 		results = b.run(mutations)
 		return nil
 	})

@@ -102,7 +102,7 @@ func (b *batch) forgetEvents(m meta.ForgetEvents) (meta.Result, error) {
 	result := &meta.EventsResult{}
 	c := b.events.Cursor()
 	var going [][]byte
-	for k, v := c.First(); k != nil && len(going) < m.Limit; k, v = c.Next() {
+	for k, v := c.Seek(eventKey(b.forgotten + 1)); k != nil && len(going) < m.Limit; k, v = c.Next() {
 		e, err := decodeEvent(k, v)
 		if err != nil || e.Sequence > m.Through {
 			break
@@ -117,6 +117,9 @@ func (b *batch) forgetEvents(m meta.ForgetEvents) (meta.Result, error) {
 	}
 	for _, key := range going {
 		b.delete(b.events, key)
+	}
+	if n := len(going); n > 0 {
+		b.forgotten, _ = parseEventKey(going[n-1])
 	}
 	if result.Forgotten = len(going); result.Forgotten > 0 {
 		b.writeOutbox()

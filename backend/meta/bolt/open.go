@@ -92,6 +92,9 @@ type Repository struct {
 	ledger   ledger
 	outbox   meta.Outbox // guarded by ledgerMu
 
+	// forgotten is the last event that was forgotten since Open; guarded by commitMu.
+	forgotten uint64
+
 	frozen  chan struct{} // tells the flusher that there is something to do
 	stop    func()        // stops the flusher
 	stopped chan struct{} // closed when it has stopped
