@@ -13,6 +13,12 @@
 // leaves the object. Blobs that lost their last reference are listed as garbage in the same transaction and deleted
 // after it, once no download reads them.
 //
+// # Events
+//
+// What others want to be told of, and the crossing of thresholds, is added to an outbox in the transaction that it tells
+// of (events.go), so that an event is there exactly when its object is. The outbox is bounded: where it is full, events
+// are dropped and counted, and nothing waits. Sending them is the business of others.
+//
 // # Beside the operations
 //
 // Goroutines that Close stops sweep, compact, expire, and write down once in an hour what every scope holds (package

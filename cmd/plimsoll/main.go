@@ -35,6 +35,7 @@ type commands struct {
 	User     userCommands     `cmd:"" help:"Create and look after users."`
 	Key      keyCommands      `cmd:"" help:"Make, rotate and remove the access keys of users."`
 	Policy   policyCommands   `cmd:"" help:"Store policies, which say what users may do."`
+	Webhook  webhookCommands  `cmd:"" help:"Send events of quotas and buckets to URLs."`
 	Check    checkCommand     `cmd:"" help:"Verify the data directory of a stopped server."`
 	Version  versionCommand   `cmd:"" help:"Show the version."`
 

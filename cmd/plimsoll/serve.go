@@ -28,6 +28,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/admin"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/minioadmin"
+	"github.com/plimsoll/plimsoll/s3api/webhook"
 )
 
 type serveCommand struct {
@@ -41,6 +42,8 @@ type serveCommand struct {
 	Bucket      []bucketSpec `env:"PLIMSOLL_BUCKET" placeholder:"NAME[:SIZE]" help:"Bucket to create at the start if missing, with its limit of bytes if one is given; repeatable."`
 	DiskReserve string       `default:"256MiB" env:"PLIMSOLL_DISK_RESERVE" placeholder:"SIZE|PERCENT" help:"Free disk space that uploads leave alone (${default})."`
 	Sync        string       `default:"always" enum:"always,none" env:"PLIMSOLL_SYNC" placeholder:"always|none" help:"always: acknowledge what is on disk; none: for tests and throw-away data (${default})."`
+
+	QuotaThresholds thresholds `default:"80,90,100" env:"PLIMSOLL_QUOTA_THRESHOLDS" placeholder:"PERCENT,…" help:"Percentages of limits whose crossing is logged, counted and sent to webhooks (${default}); none for none."`
 
 	Region  string   `env:"PLIMSOLL_REGION" placeholder:"REGION" help:"Region that requests are signed for (us-east-1)."`
 	Domain  []string `env:"PLIMSOLL_DOMAIN" placeholder:"HOST" help:"Host name under which buckets are found as BUCKET.HOST; repeatable."`
@@ -147,9 +150,14 @@ func (c *serveCommand) Run() error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	webhooks, err := webhook.Open(ctx, webhook.Options{Store: store, Keyring: keyring, Region: c.Region, Log: log})
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
+	webhooks.Start()
 	var draining atomic.Bool
 	err = server.run(ctx, runOptions{
-		handler:         c.handler(store, keyring, directory, &draining, log),
+		handler:         c.handler(store, keyring, directory, webhooks, &draining, log),
 		log:             log,
 		addressFile:     c.AddressFile,
 		shutdownTimeout: c.ShutdownTimeout,
@@ -158,6 +166,7 @@ func (c *serveCommand) Run() error {
 			stop() // a second signal ends the process at once
 		},
 	})
+	webhooks.Close()
 	if err = errors.Join(err, store.Close()); err == nil {
 		log.Info("stopped")
 	}
@@ -174,7 +183,8 @@ func (c *serveCommand) openStore(ctx context.Context, log *slog.Logger) (*backen
 		return nil, err
 	}
 	store, err := backend.Open(backend.Options{
-		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter, Log: log,
+		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter,
+		Thresholds: c.QuotaThresholds, Log: log,
 	})
 	if err != nil {
 		return nil, explainOpen(c.Data, err)
@@ -265,19 +275,20 @@ func changeLimit(ctx context.Context, store *backend.Store, scope quota.Scope, m
 
 // handler builds what answers requests.
 func (c *serveCommand) handler(
-	store *backend.Store, keyring *encryption.Keyring, directory *iam.Directory, draining *atomic.Bool, log *slog.Logger,
+	store *backend.Store, keyring *encryption.Keyring, directory *iam.Directory, webhooks *webhook.Service,
+	draining *atomic.Bool, log *slog.Logger,
 ) *s3api.Handler {
 	metrics := s3api.NewMetrics()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(store, metrics, buildInfo(),
+	registry.MustRegister(store, metrics, webhooks, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	config := s3api.Config{
 		Store: store, Directory: directory, Keyring: keyring, Region: c.Region, Domains: c.Domain,
 		RetryAfter: c.RetryAfter, IdleTimeout: c.IdleTimeout,
-		NoQuotaHeaders: !c.QuotaHeaders, Version: readVersion().Version, Log: log,
+		NoQuotaHeaders: !c.QuotaHeaders, Version: readVersion().Version, Webhooks: webhooks, Log: log,
 	}
 	config.System = admin.New(admin.Config{
-		Store: store, Verifier: s3api.NewVerifier(config), Directory: directory, Gatherer: registry,
+		Store: store, Verifier: s3api.NewVerifier(config), Directory: directory, Webhooks: webhooks, Gatherer: registry,
 		Ready: func() bool { return !draining.Load() }, Log: log,
 	})
 	config.MinIOAdmin = minioadmin.New(minioadmin.Config{

@@ -31,6 +31,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
+	"github.com/plimsoll/plimsoll/s3api/webhook"
 )
 
 // requestTime bounds reading a request's body and writing its answer.
@@ -43,6 +44,8 @@ type Config struct {
 	Verifier *sigv4.Verifier
 	// Directory knows the users: root, and whoever a policy allows iam.AdminAction, may use the admin API.
 	Directory *iam.Directory
+	// Webhooks are what events are sent to; nil for none.
+	Webhooks *webhook.Service
 	// Gatherer has the metrics.
 	Gatherer prometheus.Gatherer
 	// Ready reports whether the server takes work; nil means always.
@@ -141,6 +144,10 @@ func (h *Handler) table() []route {
 		signed("keys", methods{"GET": getKeys}),
 		signed("keys/{}", methods{"GET": getKey, "PATCH": patchKey, "DELETE": deleteKey}),
 		signed("keys/{}/rotate", methods{"POST": rotateKey}),
+		signed("webhooks", methods{"GET": getWebhooks}),
+		signed("webhooks/{}", methods{"GET": getWebhook, "PUT": putWebhook, "PATCH": patchWebhook, "DELETE": deleteWebhook}),
+		signed("webhooks/{}/test", methods{"POST": testWebhook}),
+		signed("events", methods{"GET": getEvents}),
 		signed("policies", methods{"GET": getPolicies}),
 		signed("policies/{}", methods{"GET": getPolicy, "PUT": putPolicy, "DELETE": deletePolicy}),
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
+	"github.com/plimsoll/plimsoll/s3api/webhook"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,8 +69,12 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	webhooks, err := webhook.Open(context.Background(), webhook.Options{Store: store, Keyring: keyring, Region: region})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(admin.New(admin.Config{
-		Store: store, Directory: directory, Gatherer: registry, Ready: func() bool { return f.ready },
+		Store: store, Directory: directory, Webhooks: webhooks, Gatherer: registry, Ready: func() bool { return f.ready },
 		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}),
 	}))
 	f.url, f.http = server.URL, server.Client()

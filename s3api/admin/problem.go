@@ -33,6 +33,9 @@ func (rq *request) toProblem(err error) *adminapi.Problem {
 	if p = rq.directoryProblem(err); p != nil {
 		return p
 	}
+	if p = rq.webhookProblem(err); p != nil {
+		return p
+	}
 	switch {
 	case errors.Is(err, meta.ErrNoSuchBucket):
 		return problem("NoSuchBucket", http.StatusNotFound, "There is no bucket "+strconv.Quote(rq.name)+".")

@@ -54,7 +54,17 @@
 //	PUT    policies/{name}         IAM document -> 201 Policy, or 200 where it replaces one
 //	DELETE policies/{name}         204; 409 where the policy is attached
 //
-// A user and a policy have an ETag, the hash of their JSON: GET tells it, and so does what changes one. PUT, PATCH and
+//	GET    webhooks                Webhooks
+//	GET    webhooks/{name}         Webhook
+//	PUT    webhooks/{name}         WebhookSettings with a url -> 201 CreatedWebhook, which has the secret, enabled and with
+//	                               the events of quotas where that is left out; 409 where the webhook exists; with
+//	                               If-Match it replaces the settings -> 200 Webhook
+//	PATCH  webhooks/{name}         WebhookSettings -> Webhook; what is left out stays
+//	DELETE webhooks/{name}         204; 409 where buckets tell the webhook: the problem names them
+//	POST   webhooks/{name}/test    WebhookTest; sends an event, once
+//	GET    events?after=N&limit=N  Events: those that are still kept, above a sequence; at most MaxEvents
+//
+// A user, a webhook and a policy have an ETag, the hash of their JSON: GET tells it, and so does what changes one. PUT, PATCH and
 // DELETE with If-Match are refused with 412 where it is another by then, so that two administrators do not overwrite
 // each other. PUT of a policy with If-None-Match: * is refused with 412 where there is one already.
 //
@@ -161,7 +171,7 @@ type Problem struct {
 	Detail string `json:"detail,omitempty"`
 	// Instance is the request's id, as in x-amz-request-id.
 	Instance string `json:"instance,omitempty"`
-	// Buckets are those that are in the way of UserOwnsBuckets.
+	// Buckets are those that are in the way, of UserOwnsBuckets and WebhookInUse.
 	Buckets []string `json:"buckets,omitempty"`
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
 	"github.com/plimsoll/plimsoll/s3api/iam"
+	"github.com/plimsoll/plimsoll/s3api/webhook"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -46,8 +47,12 @@ func newServer(t *testing.T) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	webhooks, err := webhook.Open(context.Background(), webhook.Options{Store: store, Keyring: keyring, Region: region})
+	if err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(admin.New(admin.Config{
-		Store: store, Directory: directory, Gatherer: prometheus.NewRegistry(),
+		Store: store, Directory: directory, Webhooks: webhooks, Gatherer: prometheus.NewRegistry(),
 		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}),
 	}))
 	t.Cleanup(func() {

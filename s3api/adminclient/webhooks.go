@@ -1,0 +1,76 @@
+package adminclient
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/plimsoll/plimsoll/s3api/adminapi"
+)
+
+// Webhooks returns all webhooks by name.
+func (c *Client) Webhooks(ctx context.Context) ([]adminapi.Webhook, error) {
+	all, err := get[adminapi.Webhooks](ctx, c, "webhooks")
+	return all.Webhooks, err
+}
+
+// Webhook returns a webhook.
+func (c *Client) Webhook(ctx context.Context, name string) (adminapi.Webhook, error) {
+	return c.webhook(ctx, request{method: http.MethodGet}, name)
+}
+
+// CreateWebhook makes a webhook, which is enabled unless the settings say otherwise, and returns its secret, which is made
+// where the settings have none. The Problem WebhookExists says that there is one.
+func (c *Client) CreateWebhook(
+	ctx context.Context, name string, settings adminapi.WebhookSettings,
+) (created adminapi.CreatedWebhook, err error) {
+	path, err := named("webhooks", name)
+	if err != nil {
+		return created, err
+	}
+	created.ETag, err = c.send(ctx, request{method: http.MethodPut, path: path, body: settings, answer: &created})
+	return created, err
+}
+
+// ChangeWebhook changes what is not nil. With an ETag the Problem PreconditionFailed says that the webhook is another by
+// then; an empty one takes the webhook as it is.
+func (c *Client) ChangeWebhook(
+	ctx context.Context, name string, settings adminapi.WebhookSettings, etag string,
+) (adminapi.Webhook, error) {
+	return c.webhook(ctx, request{method: http.MethodPatch, body: settings, ifMatch: etag}, name)
+}
+
+// webhook sends a request that is answered with a webhook.
+func (c *Client) webhook(ctx context.Context, rq request, name string) (w adminapi.Webhook, err error) {
+	if rq.path, err = named("webhooks", name); err != nil {
+		return w, err
+	}
+	rq.answer = &w
+	w.ETag, err = c.send(ctx, rq)
+	return w, err
+}
+
+// DeleteWebhook removes a webhook. The Problem WebhookInUse says that buckets tell it, and names them. The ETag is as for
+// ChangeWebhook.
+func (c *Client) DeleteWebhook(ctx context.Context, name, etag string) error {
+	return c.remove(ctx, etag, "webhooks", name)
+}
+
+// TestWebhook has the server send a webhook an event, once, and tells what became of it.
+func (c *Client) TestWebhook(ctx context.Context, name string) (result adminapi.WebhookTest, err error) {
+	path, err := named("webhooks", name, "test")
+	if err != nil {
+		return result, err
+	}
+	err = c.do(ctx, http.MethodPost, path, nil, &result)
+	return result, err
+}
+
+// Events returns up to limit events, the oldest of those above a sequence; 0 for as many as the server gives at once.
+func (c *Client) Events(ctx context.Context, after uint64, limit int) (adminapi.Events, error) {
+	path := fmt.Sprintf("events?after=%d", after)
+	if limit > 0 {
+		path += fmt.Sprintf("&limit=%d", limit)
+	}
+	return get[adminapi.Events](ctx, c, path)
+}
