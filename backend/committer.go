@@ -53,8 +53,10 @@ type committer struct {
 	// delivered is the last event that nobody needs any more.
 	delivered atomic.Uint64
 	// What follows is run's, and after it stop's: up to forgotten the events are gone, and how far limits are filled.
+	// silent says that nothing is to be told of a batch.
 	forgotten  uint64
 	thresholds thresholds
+	silent     bool
 }
 
 func newCommitter(s *Store, t thresholds) *committer {
@@ -226,6 +228,11 @@ func (c *committer) commitFreeing(batch []*proposal) {
 	case isDiskFull(err) && half > 0:
 		c.commitFreeing(batch[:half])
 		c.commitFreeing(batch[half:])
+	case isDiskFull(err) && !c.silent:
+		// Not for want of room for an event is something not deleted.
+		c.silent = true
+		c.commitFreeing(batch)
+		c.silent = false
 	default:
 		c.fail(batch, err)
 	}

@@ -233,6 +233,9 @@ type batchEvents struct {
 // addEvents adds what a batch does to the outbox to its mutations. As a rule that is nothing, and what is returned nil:
 // nobody wants to be told of objects, no scope has a limit, and nothing was delivered.
 func (c *committer) addEvents(mutations []meta.Mutation, batch []*proposal) ([]meta.Mutation, *batchEvents) {
+	if c.silent {
+		return mutations, nil
+	}
 	delivered, tells := c.delivered.Load(), c.tells(batch)
 	if delivered <= c.forgotten && !tells {
 		return mutations, nil

@@ -3,13 +3,16 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"github.com/plimsoll/plimsoll/backend/event"
+	"github.com/plimsoll/plimsoll/backend/lifecycle"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 )
@@ -323,6 +326,42 @@ func TestAFullOutboxHoldsUpNothing(t *testing.T) {
 	f.wantTold(0, "s3:ObjectCreated:Put 2>w; s3:ObjectCreated:Put 5>w")
 	f.put("6", nil)
 	f.wantTold(4, "s3:ObjectCreated:Put 6>w")
+}
+
+// TestOnAFullDiskADeletionNeedsNoRoomForItsEvent: what is told is told with the next commit, as far as it is a threshold.
+func TestOnAFullDiskADeletionNeedsNoRoomForItsEvent(t *testing.T) {
+	x := &faults{}
+	f := open(t, following, withFaults(x))
+	f.limit(bucketB, quota.Limit{MaxBytes: 10})
+	f.put("k", noise(8, 1))
+	f.notify(event.Rule{ID: "1", Webhook: "w", Events: []string{"s3:ObjectRemoved:*"}})
+	x.set(func() {
+		x.before = fullFor(func(batch []meta.Mutation) bool {
+			return slices.ContainsFunc(batch, func(m meta.Mutation) bool { _, tells := m.(meta.AppendEvents); return tells })
+		})
+	})
+	f.delete("k")
+	x.set(func() { x.before = nil })
+	f.put("l", noise(1, 1))
+	f.wantTold(1, "bucketb:bytes 80 down 1/10")
+}
+
+// TestExpiryIsTold by its own names.
+func TestExpiryIsTold(t *testing.T) {
+	c := newClock()
+	f := open(t, c.options)
+	f.rules("b", lifecycle.Rule{ID: "r", ExpireDays: 1})
+	f.notify(event.Rule{ID: "1", Webhook: "w", Events: []string{"s3:LifecycleExpiration:*", "s3:ObjectRemoved:*"}})
+	f.put("k", nil)
+	c.move(72 * time.Hour)
+	f.expire(background)
+	if err := f.SetVersioning(background, "b", meta.VersioningEnabled); err != nil {
+		t.Fatal(err)
+	}
+	f.put("l", nil)
+	c.move(72 * time.Hour)
+	f.expire(background)
+	f.wantTold(0, "s3:LifecycleExpiration:Delete k>w; s3:LifecycleExpiration:DeleteMarkerCreated l>w")
 }
 
 // TestRefusalsAreTold: the first at once, those that follow together.

@@ -147,6 +147,7 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("buckets: %w", err), s.blobs.Close(), repository.Close())
 	}
 	s.reports.store = s
+	s.countCrossings(o.Thresholds)
 	s.committer = newCommitter(s, newThresholds(o.Thresholds, accounts))
 	s.garbage = newGarbage(s.blobs, s.committer.forget, s.log)
 	s.startBackground(wasDirty)

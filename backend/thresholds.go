@@ -170,6 +170,19 @@ func (c *crossings) cross(
 	return crossed
 }
 
+// countCrossings has the counters of crossings show before they count, so that their first step is seen.
+func (s *Store) countCrossings(percents []int) {
+	for _, kind := range []quota.ScopeKind{quota.Bucket, quota.Owner, quota.Server} {
+		for _, resource := range []quota.Resource{quota.Bytes, quota.Objects} {
+			for _, percent := range percents {
+				for _, direction := range []string{"up", "down"} {
+					s.metrics.crossed.WithLabelValues(string(kind), string(resource), strconv.Itoa(percent), direction)
+				}
+			}
+		}
+	}
+}
+
 // tell logs and counts a crossing.
 func (s *Store) tell(t *event.Threshold) {
 	level, direction := slog.LevelInfo, "down"

@@ -188,7 +188,8 @@ func (rq *request) bringOrigin() {
 
 // tellRefusal tells whoever wants to know that the request did not fit, if that is why it fails.
 func (rq *request) tellRefusal(err error) {
-	if rq.bucket == "" || !rq.store().TellsRefusals() || rq.who == nil {
+	reads := rq.r.Method == http.MethodGet || rq.r.Method == http.MethodHead // asks whether something would fit, at most
+	if rq.bucket == "" || reads || rq.who == nil || !rq.store().TellsRefusals() {
 		return
 	}
 	ctx := event.WithOrigin(rq.r.Context(), rq.newOrigin())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -202,7 +203,7 @@ func (q *queue) attempt(ctx context.Context, d delivery) (status int, err error)
 	sign(request.Header, q.key, d.id, q.service.options.Now(), d.body)
 	response, err := q.service.options.Client.Do(request)
 	if err != nil {
-		return 0, err
+		return 0, withoutURL(err)
 	}
 	_, _ = io.CopyN(io.Discard, response.Body, drainBytes) // what it says is no matter
 	_ = response.Body.Close()
@@ -210,6 +211,14 @@ func (q *queue) attempt(ctx context.Context, d delivery) (status int, err error)
 		return response.StatusCode, fmt.Errorf("it answers %s", response.Status)
 	}
 	return response.StatusCode, nil
+}
+
+// withoutURL leaves the URL out of an error: it may have a token, and errors are logged.
+func withoutURL(err error) error {
+	if e := (*url.Error)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // TestResult is what became of a test.

@@ -128,6 +128,8 @@ func sourceOf(e *event.Event) string {
 		return urn + "bucket:" + url.PathEscape(e.Bucket)
 	case e.Threshold != nil && e.Threshold.Scope == quota.Owner:
 		return urn + "user:" + url.PathEscape(e.Threshold.Name)
+	case e.Threshold != nil && e.Threshold.Name != "":
+		return urn + string(e.Threshold.Scope) + ":" + url.PathEscape(e.Threshold.Name)
 	default:
 		return urn + "server"
 	}
