@@ -94,6 +94,9 @@ func (s *Store) Events(ctx context.Context, after uint64, limit int) ([]meta.Eve
 // Outbox tells what the outbox holds.
 func (s *Store) Outbox(ctx context.Context) (meta.Outbox, error) { return s.meta.Outbox(ctx) }
 
+// OutboxBounds returns how many events the outbox holds at most, and how many bytes of them.
+func (s *Store) OutboxBounds() (events, bytes int64) { return s.events.maxEvents, s.events.maxBytes }
+
 // ForgetEvents says that nobody needs the events up to a sequence any more. They are removed with later commits.
 func (s *Store) ForgetEvents(through uint64) { s.committer.delivered.Store(through) }
 

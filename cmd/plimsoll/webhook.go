@@ -132,6 +132,7 @@ func (c *webhookShowCommand) Run(stdout io.Writer) error {
 				[]cell{{text: "queued events"}, {text: fmt.Sprint(d.QueuedEvents)}},
 				[]cell{{text: "delivered"}, {text: strings.TrimSpace(fmt.Sprint(d.Delivered, " ", localTime(d.LastDelivered)))}},
 				[]cell{{text: "failed attempts"}, {text: strings.TrimSpace(fmt.Sprint(d.FailedAttempts, " ", localTime(d.LastFailure)))}},
+				[]cell{{text: "dropped events"}, {text: fmt.Sprint(d.Dropped)}},
 				[]cell{{text: "last error"}, {text: d.LastError}},
 			)
 		}

@@ -43,7 +43,7 @@ func (rq *request) webhook(service *webhook.Service, w webhook.Webhook) adminapi
 	d := webhookDocument(w)
 	if st, err := service.Status(rq.r.Context(), w.Name); err == nil {
 		d.Delivery = &adminapi.WebhookDelivery{
-			QueuedEvents: st.Queued, Delivered: st.Delivered, FailedAttempts: st.FailedAttempts, Failing: st.Failing,
+			QueuedEvents: st.Queued, Delivered: st.Delivered, FailedAttempts: st.FailedAttempts, Dropped: st.Dropped, Failing: st.Failing,
 			LastError: st.LastError, LastFailure: st.LastFailure, LastDelivered: st.LastDelivered,
 		}
 	}

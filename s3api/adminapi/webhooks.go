@@ -28,6 +28,8 @@ type WebhookDelivery struct {
 	QueuedEvents   uint64 `json:"queued_events"`
 	Delivered      int64  `json:"delivered_events"`
 	FailedAttempts int64  `json:"failed_attempts"`
+	// Dropped is how many events were too old when the webhook was too far behind others.
+	Dropped int64 `json:"dropped_events"`
 	// Failing says that the last attempt failed.
 	Failing       bool      `json:"failing"`
 	LastError     string    `json:"last_error,omitempty"`

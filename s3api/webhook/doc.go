@@ -33,5 +33,8 @@
 // this webhook only. Up to where a webhook has everything is stored, once in a second: after a crash the events of that
 // second are sent again.
 //
+// The outbox is bounded. A webhook may be behind the one that is furthest ahead by half of it; what is older is dropped for
+// that webhook, logged and counted. Where all of them are behind, what comes when the outbox is full is dropped.
+//
 // While a webhook is disabled nothing waits for it, and when it is enabled it gets what happens from then on.
 package webhook

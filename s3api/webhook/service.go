@@ -46,8 +46,8 @@ type Options struct {
 	// Wait waits for a time, or until the context ends; nil waits by the system's clock.
 	Wait func(ctx context.Context, d time.Duration)
 
-	// kept is keptEvents where it is 0. Tests change it.
-	kept uint64
+	// kept is keptEvents where it is 0, and room what the outbox has room for. Tests change them.
+	kept, room uint64
 }
 
 // Service keeps webhooks, and sends them events from Start until Close. It is safe for concurrent use.
@@ -223,6 +223,7 @@ func (s *Service) save(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
+	s.leaveBehind(outbox)
 	var (
 		records []meta.PutRecord
 		saved   = make(map[*queue]uint64)
@@ -255,6 +256,46 @@ func (s *Service) save(ctx context.Context) bool {
 	return true
 }
 
+// leaveBehind keeps a webhook that takes nothing from filling the outbox for all others: one may be behind the one that
+// is furthest ahead by half of what the outbox has room for, and what is older is dropped for it. It is called with
+// changes held.
+func (s *Service) leaveBehind(outbox meta.Outbox) {
+	s.mu.Lock()
+	queues := s.sortedLocked()
+	s.mu.Unlock()
+	queues = slices.DeleteFunc(queues, func(q *queue) bool { return !q.hook.Enabled })
+	ahead := uint64(0)
+	for _, q := range queues {
+		ahead = max(ahead, q.cursor.Load())
+	}
+	most := s.room(outbox) / 2
+	for _, q := range queues {
+		if cursor := q.cursor.Load(); ahead-min(ahead, cursor) > most {
+			q.stop()
+			cursor = q.cursor.Load()
+			dropped := ahead - most - min(ahead-most, cursor)
+			if dropped > 0 { // else it has caught up until it stopped
+				q.stats.dropped.Add(int64(dropped))
+				s.options.Log.Error("the webhook is too far behind: events are dropped for it", "webhook", q.hook.Name,
+					"events", dropped)
+			}
+			s.install(q.hook, q.key, cursor+dropped)
+		}
+	}
+}
+
+// room is how many events the outbox has room for, if they are as large as those that it has.
+func (s *Service) room(outbox meta.Outbox) uint64 {
+	if s.options.room > 0 {
+		return s.options.room
+	}
+	events, bytes := s.options.Store.OutboxBounds()
+	if outbox.Events > 0 && outbox.Bytes > 0 {
+		events = min(events, bytes/max(1, outbox.Bytes/outbox.Events))
+	}
+	return uint64(events)
+}
+
 func (s *Service) sortedLocked() []*queue {
 	all := make([]*queue, 0, len(s.queues))
 	for _, q := range s.queues {
@@ -272,7 +313,8 @@ func (s *Service) install(w *Webhook, key []byte, cursor uint64) {
 		old.stop()
 		q.stats = old.stats
 		if w.Enabled && old.hook.Enabled {
-			q.cursor.Store(old.cursor.Load()) // it may have moved until it stopped
+			q.cursor.Store(max(cursor, old.cursor.Load())) // it may have moved until it stopped
+			q.saved = old.saved
 		}
 	}
 	s.mu.Lock()

@@ -14,8 +14,8 @@ func newID() string { return ulid.Make().String() }
 
 // stats are what became of the deliveries to a webhook since the server was started.
 type stats struct {
-	delivered, failures atomic.Int64
-	failing             atomic.Bool // the last attempt has failed
+	delivered, failures, dropped atomic.Int64
+	failing                      atomic.Bool // the last attempt has failed
 
 	mu            sync.Mutex // guards what follows
 	lastError     string
@@ -27,8 +27,9 @@ type stats struct {
 type Status struct {
 	// Queued is how many events of the outbox the webhook has not been through; some of them may not be for it.
 	Queued uint64
-	// Delivered counts events, FailedAttempts requests.
-	Delivered, FailedAttempts int64
+	// Delivered and Dropped count events, FailedAttempts requests. What is dropped was too old; some may not have been for
+	// the webhook.
+	Delivered, Dropped, FailedAttempts int64
 	// Failing says that the last attempt failed; LastError is why the last one did that did.
 	Failing                    bool
 	LastError                  string
@@ -71,6 +72,7 @@ func (s *Service) Status(ctx context.Context, name string) (Status, error) {
 func (q *queue) status(last uint64) Status {
 	s := Status{
 		Delivered: q.stats.delivered.Load(), FailedAttempts: q.stats.failures.Load(), Failing: q.stats.failing.Load(),
+		Dropped: q.stats.dropped.Load(),
 	}
 	if cursor := q.cursor.Load(); q.hook.Enabled && last > cursor {
 		s.Queued = last - cursor
@@ -86,6 +88,8 @@ var (
 		"Events that a webhook has taken.", []string{"webhook"}, nil)
 	failedTotal = prometheus.NewDesc("plimsoll_webhook_failed_attempts_total",
 		"Requests that a webhook has not taken, and that are made again.", []string{"webhook"}, nil)
+	droppedTotal = prometheus.NewDesc("plimsoll_webhook_dropped_events_total",
+		"Events that were dropped for a webhook, since it was too far behind others.", []string{"webhook"}, nil)
 	queuedEvents = prometheus.NewDesc("plimsoll_webhook_queued_events",
 		"Events of the outbox that a webhook has not been through yet.", []string{"webhook"}, nil)
 )
@@ -94,6 +98,7 @@ var (
 func (s *Service) Describe(ch chan<- *prometheus.Desc) {
 	ch <- deliveredTotal
 	ch <- failedTotal
+	ch <- droppedTotal
 	ch <- queuedEvents
 }
 
@@ -110,6 +115,7 @@ func (s *Service) Collect(ch chan<- prometheus.Metric) {
 		st, name := q.status(outbox.Last), q.hook.Name
 		ch <- prometheus.MustNewConstMetric(deliveredTotal, prometheus.CounterValue, float64(st.Delivered), name)
 		ch <- prometheus.MustNewConstMetric(failedTotal, prometheus.CounterValue, float64(st.FailedAttempts), name)
+		ch <- prometheus.MustNewConstMetric(droppedTotal, prometheus.CounterValue, float64(st.Dropped), name)
 		ch <- prometheus.MustNewConstMetric(queuedEvents, prometheus.GaugeValue, float64(st.Queued), name)
 	}
 }

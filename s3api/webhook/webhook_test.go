@@ -350,6 +350,44 @@ func TestDeliveredEventsAreForgotten(t *testing.T) {
 	}
 }
 
+// TestLeftBehind: a webhook that takes nothing must not fill the outbox for the others.
+func TestLeftBehind(t *testing.T) {
+	f, r, away := newFixture(t), newReceiver(t), newReceiver(t)
+	f.hooks.room = 8
+	f.restart()
+	away.set(func(delivered) int { return http.StatusBadGateway })
+	f.create("hook", r.URL)
+	f.create("away", away.URL, "s3:ObjectCreated:*")
+	f.bucket("b", "hook")
+	for i := range 6 {
+		f.put("b", fmt.Sprint(i))
+	}
+	for range 6 {
+		r.next()
+	}
+	f.settled("hook")
+	f.save(background)
+	if st, err := f.Status(background, "away"); err != nil || st.Dropped != 2 || st.Queued != 4 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	if st, err := f.Status(background, "hook"); err != nil || st.Dropped != 0 {
+		t.Errorf("%+v, %v", st, err)
+	}
+	away.set(nil)
+	if _, err := f.Change(background, "away", "", func(*Webhook) error { return nil }); err != nil { // tries at once
+		t.Fatal(err)
+	}
+	for want := 2; want <= 5; {
+		switch d := away.next(); d.key {
+		case fmt.Sprint(want):
+			want++
+		case "2": // once more: the change has come between it and its answer
+		default:
+			t.Fatalf("got %s, want %d", d.key, want)
+		}
+	}
+}
+
 func TestWhatIsRefused(t *testing.T) {
 	f := newFixture(t)
 	good := Webhook{Name: "hook", URL: "https://example.com/x", Events: []string{"*"}}
