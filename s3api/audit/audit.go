@@ -46,6 +46,8 @@ type Options struct {
 	MaxBytes int64
 	// MaxFiles is how many files are kept, 2 or more; DefaultMaxFiles where 0.
 	MaxFiles int
+	// NoSync does not wait for the disk, so that a power cut may lose records. For tests and throw-away data.
+	NoSync bool
 	// Log gets what an operator should know; nil means nowhere.
 	Log *slog.Logger
 	// Now is the clock; time.Now where nil.
@@ -94,7 +96,9 @@ func Open(o Options) (*Log, error) {
 		lines [2][]Record
 		err   error
 	)
-	l.changes = &series{dir: o.Dir, name: "audit.log", maxBytes: o.MaxBytes, maxFiles: o.MaxFiles, wrap: o.wrap, log: o.Log}
+	l.changes = &series{
+		dir: o.Dir, name: "audit.log", maxBytes: o.MaxBytes, maxFiles: o.MaxFiles, sync: !o.NoSync, wrap: o.wrap, log: o.Log,
+	}
 	l.denied = &series{
 		dir: o.Dir, name: "audit-denied.log", maxBytes: deniedMaxBytes, maxFiles: deniedMaxFiles, wrap: o.wrap, log: o.Log,
 	}
@@ -143,7 +147,7 @@ func (l *Log) Begin(r Record) (*Change, error) {
 	r = clip(r)
 	r.Time, r.Result, r.Before, r.After = l.now().UTC(), adminapi.AuditBegun, nil, nil
 	if err == nil {
-		err = l.writeLocked(l.changes, &r, true)
+		err = l.writeLocked(l.changes, &r)
 	}
 	if err != nil {
 		l.log.Error("a change is refused: the audit log cannot be written", "error", err)
@@ -187,7 +191,7 @@ func (c *Change) End(o Outcome) {
 func (l *Log) flushLocked() error {
 	for len(l.backlog) > 0 {
 		r := l.backlog[0]
-		if err := l.writeLocked(l.changes, &r, true); err != nil {
+		if err := l.writeLocked(l.changes, &r); err != nil {
 			return err
 		}
 		delete(l.open, r.Began)
@@ -216,7 +220,7 @@ func (l *Log) Denied(r Record) {
 	l.tokens--
 	r = clip(r)
 	r.Time, r.Result, r.Omitted = now.UTC(), adminapi.AuditDenied, l.omitted
-	if err := l.writeLocked(l.denied, &r, false); err != nil {
+	if err := l.writeLocked(l.denied, &r); err != nil {
 		l.omitted++
 		l.log.Error("a denied attempt cannot be written to the audit log", "error", err)
 		return
@@ -225,7 +229,7 @@ func (l *Log) Denied(r Record) {
 }
 
 // writeLocked gives a record its number and appends it.
-func (l *Log) writeLocked(s *series, r *Record, durable bool) error {
+func (l *Log) writeLocked(s *series, r *Record) error {
 	r.Seq = l.seq + 1
 	line, err := json.Marshal(r)
 	if err != nil {
@@ -237,7 +241,7 @@ func (l *Log) writeLocked(s *series, r *Record, durable bool) error {
 			open = append(open, l.open[seq])
 		}
 	}
-	if err := s.append(line, r.Seq, open, durable); err != nil {
+	if err := s.append(line, r.Seq, open); err != nil {
 		return err
 	}
 	l.seq = r.Seq

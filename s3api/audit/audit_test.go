@@ -159,7 +159,7 @@ func TestUnended(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
-			l := openLog(t, Options{Dir: dir, MaxBytes: 1000, MaxFiles: 100})
+			l := openLog(t, Options{Dir: dir, MaxBytes: 1000, MaxFiles: 100, NoSync: true})
 			if _, err := l.Begin(Record{User: "alice", Resource: "lost"}); err != nil {
 				t.Fatal(err)
 			}
@@ -171,7 +171,7 @@ func TestUnended(t *testing.T) {
 				test.ruin(t, dir)
 			}
 			for range 2 {
-				again := openLog(t, Options{Dir: dir, MaxBytes: 1000, MaxFiles: 100})
+				again := openLog(t, Options{Dir: dir, MaxBytes: 1000, MaxFiles: 100, NoSync: true})
 				lost := slices.DeleteFunc(all(t, again, 7, Filter{}), func(r Record) bool { return r.Resource != "lost" })
 				checkTold(t, lost, "lost unknown")
 				change(t, again, "alice", "later")
@@ -205,7 +205,7 @@ func appendTo(t *testing.T, path, text string) {
 func TestRotation(t *testing.T) {
 	dir := t.TempDir()
 	const maxBytes, maxFiles, n = 2000, 3, 100
-	l := openLog(t, Options{Dir: dir, MaxBytes: maxBytes, MaxFiles: maxFiles})
+	l := openLog(t, Options{Dir: dir, MaxBytes: maxBytes, MaxFiles: maxFiles, NoSync: true})
 	var group sync.WaitGroup
 	group.Go(func() {
 		for i := range n {

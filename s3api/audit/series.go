@@ -31,6 +31,7 @@ type series struct {
 	dir, name string
 	maxBytes  int64
 	maxFiles  int
+	sync      bool // a line is on the disk when append returns
 	wrap      func(file) file
 	log       *slog.Logger
 
@@ -138,7 +139,7 @@ func (s *series) wrapped(f file) file {
 func (s *series) full(line int) bool { return s.size > 0 && s.size+int64(line)+1 > s.maxBytes }
 
 // append writes a line with its number. It is in the log when append returns nil, and not if it fails.
-func (s *series) append(line []byte, seq uint64, open []Record, durable bool) error {
+func (s *series) append(line []byte, seq uint64, open []Record) error {
 	if s.full(len(line)) {
 		if err := s.rotate(); err != nil {
 			// Better a file that is too long than nothing.
@@ -162,7 +163,7 @@ func (s *series) append(line []byte, seq uint64, open []Record, durable bool) er
 	if _, err := s.active.WriteAt(text, s.size); err != nil {
 		return errors.Join(err, s.mend())
 	}
-	if durable {
+	if s.sync {
 		if err := s.active.Sync(); err != nil {
 			return errors.Join(err, s.mend())
 		}
