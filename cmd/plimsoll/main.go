@@ -35,6 +35,8 @@ type commands struct {
 	User     userCommands     `cmd:"" help:"Create and look after users."`
 	Key      keyCommands      `cmd:"" help:"Make, rotate and remove the access keys of users."`
 	Policy   policyCommands   `cmd:"" help:"Store policies, which say what users may do."`
+	Audit    auditCommand     `cmd:"" help:"Show what administrators have changed."`
+	Server   serverCommand    `cmd:"" help:"Show what a running server is."`
 	Check    checkCommand     `cmd:"" help:"Verify the data directory of a stopped server."`
 	Version  versionCommand   `cmd:"" help:"Show the version."`
 

@@ -26,6 +26,7 @@ import (
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/admin"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/minioadmin"
 )
@@ -35,6 +36,7 @@ type serveCommand struct {
 	Address string `env:"PLIMSOLL_ADDRESS" placeholder:"HOST:PORT" help:"Where to listen (127.0.0.1:9000); port 0 picks a free one."`
 	keyFlags
 	keyringFlags
+	auditFlags
 
 	MaxBytes    *size        `env:"PLIMSOLL_MAX_BYTES" placeholder:"SIZE|none" help:"Limit of the whole server in bytes, set at the start; what is not given stays as it was set before."`
 	MaxObjects  *count       `env:"PLIMSOLL_MAX_OBJECTS" placeholder:"N|none" help:"Limit of the whole server in objects, likewise."`
@@ -85,7 +87,7 @@ func (c *serveCommand) Validate() error {
 	if _, err := backend.ParseDiskReserve(c.DiskReserve); err != nil {
 		return fmt.Errorf("--disk-reserve: %w", err)
 	}
-	return nil
+	return c.auditFlags.check()
 }
 
 // credentials returns the keys of the server, the default pair where none are given.
@@ -147,9 +149,13 @@ func (c *serveCommand) Run() error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
+	auditLog, err := c.auditFlags.open(c, log)
+	if err != nil {
+		return errors.Join(err, store.Close())
+	}
 	var draining atomic.Bool
 	err = server.run(ctx, runOptions{
-		handler:         c.handler(store, keyring, directory, &draining, log),
+		handler:         c.handler(store, keyring, directory, auditLog, &draining, log),
 		log:             log,
 		addressFile:     c.AddressFile,
 		shutdownTimeout: c.ShutdownTimeout,
@@ -158,7 +164,7 @@ func (c *serveCommand) Run() error {
 			stop() // a second signal ends the process at once
 		},
 	})
-	if err = errors.Join(err, store.Close()); err == nil {
+	if err = errors.Join(err, auditLog.Close(), store.Close()); err == nil {
 		log.Info("stopped")
 	}
 	return err
@@ -265,11 +271,12 @@ func changeLimit(ctx context.Context, store *backend.Store, scope quota.Scope, m
 
 // handler builds what answers requests.
 func (c *serveCommand) handler(
-	store *backend.Store, keyring *encryption.Keyring, directory *iam.Directory, draining *atomic.Bool, log *slog.Logger,
+	store *backend.Store, keyring *encryption.Keyring, directory *iam.Directory, auditLog *audit.Log, draining *atomic.Bool,
+	log *slog.Logger,
 ) *s3api.Handler {
 	metrics := s3api.NewMetrics()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(store, metrics, buildInfo(),
+	registry.MustRegister(store, metrics, auditLog, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	config := s3api.Config{
 		Store: store, Directory: directory, Keyring: keyring, Region: c.Region, Domains: c.Domain,
@@ -278,7 +285,7 @@ func (c *serveCommand) handler(
 	}
 	config.System = admin.New(admin.Config{
 		Store: store, Verifier: s3api.NewVerifier(config), Directory: directory, Gatherer: registry,
-		Ready: func() bool { return !draining.Load() }, Log: log,
+		Audit: auditLog, About: c.about(), Ready: func() bool { return !draining.Load() }, Log: log,
 	})
 	config.MinIOAdmin = minioadmin.New(minioadmin.Config{
 		Store: store, Directory: directory, Region: c.Region, Domains: c.Domain, Data: absolute(c.Data),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/admin"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 )
 
@@ -30,33 +32,64 @@ const (
 	region    = "eu-central-1"
 )
 
-func newServer(t *testing.T) *httptest.Server {
-	t.Helper()
-	store, err := backend.Open(backend.Options{Dir: t.TempDir(), NoSync: true})
+// testServer is a server with an empty store.
+type testServer struct {
+	*httptest.Server
+	url, accessKey, secretKey string
+
+	stop func() error
+}
+
+// startServer starts a server in a directory of its own, which stop removes.
+func startServer() *testServer { return startIn("us-east-1") }
+
+func startIn(region string) *testServer {
+	dir, err := os.MkdirTemp("", "adminclient-")
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
+	}
+	store, err := backend.Open(backend.Options{Dir: dir, NoSync: true})
+	if err != nil {
+		panic(err)
 	}
 	keyring, err := encryption.ParseKeyring(encryption.DefaultKeyName + " " + strings.Repeat("A", 43) + "=")
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	directory, err := iam.Open(context.Background(), iam.Options{
 		Records: store, Keyring: keyring, RootAccessKey: accessKey, RootSecretKey: secretKey,
 	})
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	server := httptest.NewServer(admin.New(admin.Config{
-		Store: store, Directory: directory, Gatherer: prometheus.NewRegistry(),
+	log, err := audit.Open(audit.Options{Dir: dir, NoSync: true})
+	if err != nil {
+		panic(err)
+	}
+	s := &testServer{accessKey: accessKey, secretKey: secretKey}
+	s.Server = httptest.NewServer(admin.New(admin.Config{
+		Store: store, Directory: directory, Gatherer: prometheus.NewRegistry(), Audit: log,
 		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}),
+		About:    adminapi.About{Version: "v1", Region: region},
 	}))
+	s.url = s.URL
+	s.stop = func() error {
+		http.DefaultClient.CloseIdleConnections()
+		s.Close()
+		return errors.Join(store.Close(), log.Close(), os.RemoveAll(dir))
+	}
+	return s
+}
+
+func newServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	server := startIn(region)
 	t.Cleanup(func() {
-		server.Close()
-		if err := store.Close(); err != nil {
+		if err := server.stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	return server
+	return server.Server
 }
 
 func newClient(t *testing.T) *adminclient.Client {

@@ -71,6 +71,7 @@ type Log struct {
 	tokens  float64           // denied attempts that may be recorded now
 	filled  time.Time         // when tokens was reckoned
 	omitted int64             // denied attempts that were not recorded since the last that was
+	counts  counts
 	closed  bool
 }
 
@@ -92,6 +93,12 @@ func Open(o Options) (*Log, error) {
 		return nil, errors.New("audit log: a file has more than 0 bytes, and there are 2 or more")
 	}
 	l := &Log{log: o.Log, now: o.Now, open: make(map[uint64]Record), tokens: deniedBurst, filled: o.Now()}
+	l.counts.records = make(map[string]int64)
+	for _, result := range []string{
+		adminapi.AuditDone, adminapi.AuditRefused, adminapi.AuditFailed, adminapi.AuditUnknown, adminapi.AuditDenied,
+	} {
+		l.counts.records[result] = 0 // a counter shows before it counts, so that its first step is seen
+	}
 	var (
 		lines [2][]Record
 		err   error
@@ -215,6 +222,7 @@ func (l *Log) Denied(r Record) {
 	l.filled = now
 	if l.tokens < 1 {
 		l.omitted++
+		l.counts.omitted++
 		return
 	}
 	l.tokens--
@@ -242,9 +250,13 @@ func (l *Log) writeLocked(s *series, r *Record) error {
 		}
 	}
 	if err := s.append(line, r.Seq, open); err != nil {
+		l.counts.failures++
 		return err
 	}
 	l.seq = r.Seq
+	if r.Result != adminapi.AuditBegun {
+		l.counts.records[r.Result]++
+	}
 	return nil
 }
 

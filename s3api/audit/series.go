@@ -328,7 +328,7 @@ func (s *scanner) header() (h header, err error) {
 		return h, err
 	}
 	if err := json.Unmarshal(line, &h); err != nil || h.First == 0 {
-		return h, errors.New("it does not begin as an audit log")
+		return h, errors.New("it does not begin as an audit log does: move it away")
 	}
 	s.whole += int64(len(line)) + 1
 	return h, nil
