@@ -45,6 +45,9 @@ type Options struct {
 	Reserve DiskReserve
 	// AbortUploadsAfter is how old a multipart upload may get before it is aborted; 0 keeps all of them.
 	AbortUploadsAfter time.Duration
+	// MetricsBuckets is how many buckets, and how many owners, have series of their own in each metric; 0 for
+	// DefaultMetricsBuckets.
+	MetricsBuckets int
 	// Log gets what an operator should know.
 	Log *slog.Logger
 	// Now is the clock; time.Now where nil.
@@ -79,6 +82,7 @@ type Store struct {
 	metrics   *metrics
 	recorder  *recorder
 	reports   reports
+	series    *seriesSet
 
 	// uncertain is set when a commit failed and something of it may be on disk: the next start sweeps.
 	uncertain atomic.Bool
@@ -103,6 +107,9 @@ func Open(o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.MetricsBuckets == 0 {
+		o.MetricsBuckets = DefaultMetricsBuckets
+	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -110,6 +117,7 @@ func Open(o Options) (*Store, error) {
 		dir: o.Dir, diskReserve: o.Reserve, abortAfter: o.AbortUploadsAfter, log: o.Log, now: o.Now,
 		ballast: &ballast{path: filepath.Join(o.Dir, ballastFile)},
 		metrics: newMetrics(), recorder: newRecorder(),
+		series:  newSeriesSet(o.MetricsBuckets),
 		cleaned: make(chan struct{}),
 		counted: make(chan struct{}),
 	}
@@ -132,7 +140,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("usage: %w", err), s.blobs.Close(), repository.Close())
 	}
-	s.ledger = newLedger(accounts)
+	s.ledger = newLedger(accounts, o.MetricsBuckets)
 	if err := s.buckets.load(context.Background(), s.meta); err != nil {
 		return nil, errors.Join(fmt.Errorf("buckets: %w", err), s.blobs.Close(), repository.Close())
 	}

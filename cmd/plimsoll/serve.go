@@ -56,6 +56,8 @@ type serveCommand struct {
 	IdleTimeout     time.Duration `default:"1m" env:"PLIMSOLL_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a request that has not moved for so long (${default})."`
 	ShutdownTimeout time.Duration `default:"30s" env:"PLIMSOLL_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long to wait for requests under way when stopping (${default})."`
 
+	MetricsBuckets int `default:"1000" env:"PLIMSOLL_METRICS_BUCKETS" placeholder:"N" help:"How many buckets, and how many users, have metrics of their own, the largest; the rest is summed as \"(other)\" (${default})."`
+
 	LogFormat   string `default:"text" enum:"text,json" env:"PLIMSOLL_LOG_FORMAT" placeholder:"text|json" help:"Format of the log on standard error (${default})."`
 	LogLevel    string `default:"info" enum:"debug,info,warn,error" env:"PLIMSOLL_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error (${default}); debug logs every request."`
 	AddressFile string `env:"PLIMSOLL_ADDRESS_FILE" placeholder:"FILE" help:"Write the bound address, host:port, to this file once it is serving; removed when it stops."`
@@ -86,6 +88,9 @@ func (c *serveCommand) Validate() error {
 	}
 	if _, err := backend.ParseDiskReserve(c.DiskReserve); err != nil {
 		return fmt.Errorf("--disk-reserve: %w", err)
+	}
+	if c.MetricsBuckets < 1 {
+		return errors.New("--metrics-buckets must be more than 0")
 	}
 	return c.auditFlags.check()
 }
@@ -180,7 +185,8 @@ func (c *serveCommand) openStore(ctx context.Context, log *slog.Logger) (*backen
 		return nil, err
 	}
 	store, err := backend.Open(backend.Options{
-		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter, Log: log,
+		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter,
+		MetricsBuckets: c.MetricsBuckets, Log: log,
 	})
 	if err != nil {
 		return nil, explainOpen(c.Data, err)

@@ -122,7 +122,9 @@ func (h *Handler) table() []route {
 	description.public = true
 	quotas := methods{"GET": getQuota, "PUT": putQuota, "PATCH": patchQuota, "DELETE": deleteQuota}
 	metrics := promhttp.HandlerFor(h.config.Gatherer, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(h.config.Log.Handler(), slog.LevelWarn),
+		ErrorLog:            slog.NewLogLogger(h.config.Log.Handler(), slog.LevelWarn),
+		MaxRequestsInFlight: maxScrapes,
+		DisableCompression:  true, // see scrape
 	})
 	return []route{
 		open("_plimsoll/health/live", live),
@@ -130,10 +132,7 @@ func (h *Handler) table() []route {
 		open("minio/health/live", live),
 		open("minio/health/ready", ready),
 		open("minio/health/cluster", ready),
-		open("_plimsoll/metrics", func(rq *request) error {
-			metrics.ServeHTTP(rq.w, rq.r)
-			return nil
-		}),
+		open("_plimsoll/metrics", func(rq *request) error { return rq.scrape(metrics) }),
 		description,
 		signed("server", methods{"GET": getServer}),
 		signed("audit", methods{"GET": getAudit}),

@@ -166,7 +166,7 @@ func TestDeniedAttempts(t *testing.T) {
 		t.Errorf("of the future: %+v", got)
 	}
 	for _, query := range []string{
-		"after=-1", "after=x", "limit=0", "limit=1001", "limit=x", "since=yesterday", "sinse=x", "after=%zz", "limit=",
+		"after=-1", "after=x", "limit=0", "limit=1001", "limit=x", "since=yesterday", "until=x", "after=%zz", "limit=",
 	} {
 		f.refused(f.signed("GET", "audit?"+query, ""), http.StatusBadRequest, "InvalidArgument")
 	}
