@@ -37,7 +37,13 @@ type testServer struct {
 	*httptest.Server
 	url, accessKey, secretKey string
 
-	stop func() error
+	close func() error
+}
+
+func (s *testServer) stop() {
+	if err := s.close(); err != nil {
+		panic(err)
+	}
 }
 
 // startServer starts a server in a directory of its own, which stop removes.
@@ -73,9 +79,9 @@ func startIn(region string) *testServer {
 		About:    adminapi.About{Version: "v1", Region: region},
 	}))
 	s.url = s.URL
-	s.stop = func() error {
+	s.close = func() error {
 		http.DefaultClient.CloseIdleConnections()
-		s.Close()
+		s.Server.Close()
 		return errors.Join(store.Close(), log.Close(), os.RemoveAll(dir))
 	}
 	return s
@@ -85,7 +91,7 @@ func newServer(t *testing.T) *httptest.Server {
 	t.Helper()
 	server := startIn(region)
 	t.Cleanup(func() {
-		if err := server.stop(); err != nil {
+		if err := server.close(); err != nil {
 			t.Error(err)
 		}
 	})

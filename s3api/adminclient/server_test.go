@@ -110,7 +110,10 @@ func TestAudit(t *testing.T) {
 			t.Errorf("%s: %d records, want %d", name, n, test.want)
 		}
 	}
-	for range c.Audit(ctx, adminclient.AuditQuery{}) {
+	for _, err := range c.Audit(ctx, adminclient.AuditQuery{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // must not go on
 	}
 	stranger := clientOf(t, server, "nobody", "secret")
