@@ -163,10 +163,8 @@ func (s *series) append(line []byte, seq uint64, open []Record) error {
 	if _, err := s.active.WriteAt(text, s.size); err != nil {
 		return errors.Join(err, s.mend())
 	}
-	if s.sync {
-		if err := s.active.Sync(); err != nil {
-			return errors.Join(err, s.mend())
-		}
+	if err := s.flush(); err != nil {
+		return errors.Join(err, s.mend())
 	}
 	s.size, s.last, s.torn = s.size+int64(len(text)), seq, false
 	return nil
@@ -205,7 +203,7 @@ func (s *series) rotate() error {
 		return err
 	}
 	older := fmt.Sprintf("%s.%020d", s.path(), s.first)
-	if err := errors.Join(s.active.Sync(), os.Rename(s.path(), older)); err != nil {
+	if err := errors.Join(s.flush(), os.Rename(s.path(), older)); err != nil {
 		return errors.Join(err, next.Close(), os.Remove(fresh))
 	}
 	if err := os.Rename(fresh, s.path()); err != nil {
@@ -214,7 +212,19 @@ func (s *series) rotate() error {
 	closeErr := s.active.Close()
 	s.active, s.size, s.first = s.wrapped(next), 0, 0
 	s.reserve()
-	return errors.Join(closeErr, s.prune(), syncDir(s.dir))
+	err = errors.Join(closeErr, s.prune())
+	if s.sync {
+		err = errors.Join(err, syncDir(s.dir))
+	}
+	return err
+}
+
+// flush makes what was written durable, where that is wanted.
+func (s *series) flush() error {
+	if !s.sync {
+		return nil
+	}
+	return s.active.Sync()
 }
 
 // prune removes the oldest files.
@@ -257,9 +267,9 @@ func (s *series) close() error {
 	if s == nil || s.active == nil {
 		return nil
 	}
-	active := s.active
+	err := errors.Join(s.active.Truncate(s.size), s.flush(), s.active.Close())
 	s.active = nil
-	return errors.Join(active.Truncate(s.size), active.Sync(), active.Close())
+	return err
 }
 
 func syncDir(dir string) error {
