@@ -17,7 +17,7 @@
 // A resource is a line in Handler.table, a document in package adminapi, its description in a file of openapi/ (the tests
 // fail without), and a method of package adminclient. What changes something is recorded in the audit log by itself:
 // before and after are what GET of the same path says, unless the method has said it better with request.note. So GET
-// tells no secrets.
+// tells no secrets. The answer of what changes something is held until it is recorded: it cannot be streamed.
 package admin
 
 import (

@@ -30,6 +30,19 @@
 //
 // Numbers rise by one over both logs together. Some are those of beginnings, which Read does not return.
 //
+// # How it is used
+//
+//	change, err := log.Begin(audit.Record{User: who, AccessKey: key, Remote: from, RequestID: id, Via: "minio",
+//		Action: "SetBucketQuota", Resource: "quotas/buckets/photos"})
+//	if err != nil {
+//		return err // errors.Is(err, audit.ErrUnavailable): 507 where the disk is full, else 503
+//	}
+//	// make the change
+//	change.End(audit.Outcome{Result: adminapi.AuditDone, Before: before, After: after})
+//	// answer
+//
+// Resources are named as the admin API names them, whatever the dialect, so that one search finds all changes of one.
+//
 // A Log may be used concurrently. A reader is not disturbed by rotation: it holds the files that it reads. The methods of
 // a nil *Log do nothing, for servers that keep no log.
 package audit
