@@ -287,7 +287,7 @@ func (c *serveCommand) handler(
 	config := s3api.Config{
 		Store: store, Directory: directory, Keyring: keyring, Region: c.Region, Domains: c.Domain,
 		RetryAfter: c.RetryAfter, IdleTimeout: c.IdleTimeout,
-		NoQuotaHeaders: !c.QuotaHeaders, Version: readVersion().Version, Log: log,
+		Audit: auditLog, NoQuotaHeaders: !c.QuotaHeaders, Version: readVersion().Version, Log: log,
 	}
 	config.System = admin.New(admin.Config{
 		Store: store, Verifier: s3api.NewVerifier(config), Directory: directory, Gatherer: registry,

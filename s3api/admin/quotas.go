@@ -78,16 +78,11 @@ func (rq *request) changeLimit(edit func(quota.Limit) quota.Limit) error {
 	})
 }
 
-// scopeLimit is what an administrator sets of a scope: what the ETag is of, and what the audit log has.
-type scopeLimit struct {
-	Scope      string `json:"scope"`
-	Name       string `json:"name,omitempty"`
-	MaxBytes   int64  `json:"max_bytes"`
-	MaxObjects int64  `json:"max_objects"`
-}
-
-func limitOf(scope quota.Scope, limit quota.Limit) scopeLimit {
-	return scopeLimit{string(scope.Kind), scope.Name, limit.MaxBytes, limit.MaxObjects}
+// limitOf is what an administrator sets of a scope: what the ETag is of, and what the audit log has.
+func limitOf(scope quota.Scope, limit quota.Limit) adminapi.ScopeLimit {
+	return adminapi.ScopeLimit{
+		Scope: string(scope.Kind), Name: scope.Name, MaxBytes: limit.MaxBytes, MaxObjects: limit.MaxObjects,
+	}
 }
 
 // limitETag returns the entity tag of a limit. What is stored meanwhile does not change it.

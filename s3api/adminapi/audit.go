@@ -39,9 +39,10 @@ type AuditRecord struct {
 	Remote string `json:"remote,omitempty"`
 	// RequestID is that of the answer's x-amz-request-id.
 	RequestID string `json:"request_id,omitempty"`
-	// Via is the dialect: "admin" for this API.
+	// Via is the dialect: "admin" for this API, "s3" for S3 requests.
 	Via string `json:"via,omitempty"`
-	// Action is what was asked for, here the method; Resource what it was asked of, here the path under Prefix.
+	// Action is what was asked for: the method, or the operation's name. Resource is what it was asked of: the path under
+	// Prefix, whatever the dialect.
 	Action   string `json:"action,omitempty"`
 	Resource string `json:"resource,omitempty"`
 	// Before and After are the resource as it was and as it is, without secrets; nothing where there was, or is, none.
@@ -51,6 +52,16 @@ type AuditRecord struct {
 	Began uint64 `json:"began,omitempty"`
 	// Omitted is how many denied attempts before this one were not recorded, as there were too many.
 	Omitted int64 `json:"omitted,omitempty"`
+}
+
+// ScopeLimit is a limit as an AuditRecord has it before and after, whatever the dialect that changed it.
+type ScopeLimit struct {
+	// Scope is ScopeServer, ScopeOwner or ScopeBucket, Name the bucket's or the user's.
+	Scope string `json:"scope"`
+	Name  string `json:"name,omitempty"`
+	// MaxBytes and MaxObjects are 0 where there is no limit.
+	MaxBytes   int64 `json:"max_bytes"`
+	MaxObjects int64 `json:"max_objects"`
 }
 
 // MaxAuditRecords is how many records an AuditPage has at most.

@@ -24,10 +24,10 @@ func (c *serveCommand) about() adminapi.About {
 	}
 }
 
-type serverCommand struct{ clientFlags }
+type infoCommand struct{ clientFlags }
 
 // Run implements the command.
-func (c *serverCommand) Run(stdout io.Writer) error {
+func (c *infoCommand) Run(stdout io.Writer) error {
 	return c.with(func(ctx context.Context, client *adminclient.Client) error {
 		server, err := client.Server(ctx)
 		switch {
