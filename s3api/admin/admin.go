@@ -111,6 +111,11 @@ func (h *Handler) table() []route {
 		full := strings.TrimPrefix(adminapi.Prefix, "/") + path
 		return route{path: strings.Split(full, "/"), methods: m}
 	}
+	// asking is a route none of whose methods changes what is stored, or who may do what.
+	asking := func(r route) route {
+		r.reads = []string{http.MethodPost, http.MethodDelete}
+		return r
+	}
 	ofOwner := func(path string, m methods) route {
 		r := signed(path, m)
 		r.owner = true
@@ -142,8 +147,8 @@ func (h *Handler) table() []route {
 		signed("history/server", methods{"GET": getHistory}),
 		signed("history/buckets/{}", methods{"GET": getHistory}),
 		ofOwner("history/owners/{}", methods{"GET": getHistory}),
-		signed("reports", methods{"GET": getReports, "POST": postReport}),
-		signed("reports/{}", methods{"GET": getReport, "DELETE": deleteReport}),
+		asking(signed("reports", methods{"GET": getReports, "POST": postReport})),
+		asking(signed("reports/{}", methods{"GET": getReport, "DELETE": deleteReport})),
 		signed("uploads", methods{"GET": getUploadSummaries}),
 		signed("uploads/{}", methods{"GET": getUploads}),
 		signed("uploads/{}/abort", methods{"POST": abortUploads}),

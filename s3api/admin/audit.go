@@ -3,11 +3,8 @@ package admin
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
+	"math"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -138,37 +135,25 @@ const defaultAuditRecords = 100
 
 // getAudit tells a page of the audit log.
 func getAudit(rq *request) error {
-	query, err := url.ParseQuery(rq.r.URL.RawQuery)
+	values, err := rq.parameters("after", "limit", "user", "since")
 	if err != nil {
-		return problem("InvalidArgument", http.StatusBadRequest, "The query is not validly encoded.")
+		return err
 	}
-	var (
-		after  uint64
-		limit  = defaultAuditRecords
-		filter audit.Filter
-	)
-	for name, values := range query {
-		value := values[len(values)-1]
-		switch name {
-		case "after":
-			after, err = strconv.ParseUint(value, 10, 64)
-		case "limit":
-			limit, err = strconv.Atoi(value)
-			if err == nil && (limit < 1 || limit > adminapi.MaxAuditRecords) {
-				err = fmt.Errorf("it is a whole number from 1 to %d", adminapi.MaxAuditRecords)
-			}
-		case "user":
-			filter.User = value
-		case "since":
-			filter.Since, err = time.Parse(time.RFC3339, value)
-		default:
-			err = errors.New("there is no such parameter: after, limit, user and since are known")
-		}
-		if err != nil {
-			return problem("InvalidArgument", http.StatusBadRequest, fmt.Sprintf("%s=%q: %v.", name, value, err))
+	after, err := integer(values, "after", 0, 0, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	limit, err := integer(values, "limit", defaultAuditRecords, 1, adminapi.MaxAuditRecords)
+	if err != nil {
+		return err
+	}
+	filter := audit.Filter{User: values.Get("user")}
+	if values.Has("since") {
+		if filter.Since, err = time.Parse(time.RFC3339, values.Get("since")); err != nil {
+			return invalidArgument("since is not a time such as 2026-05-01T12:00:00Z.")
 		}
 	}
-	page, err := rq.handler.config.Audit.Read(rq.r.Context(), after, limit, filter)
+	page, err := rq.handler.config.Audit.Read(rq.r.Context(), uint64(after), int(limit), filter)
 	if err != nil {
 		return err
 	}
