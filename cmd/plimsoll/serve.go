@@ -295,7 +295,7 @@ func (c *serveCommand) handler(
 	})
 	config.MinIOAdmin = minioadmin.New(minioadmin.Config{
 		Store: store, Directory: directory, Region: c.Region, Domains: c.Domain, Data: absolute(c.Data),
-		Version: readVersion().Version, Commit: readVersion().Commit, Log: log,
+		Version: readVersion().Version, Commit: readVersion().Commit, Audit: auditLog, Log: log,
 	})
 	return s3api.New(config, metrics)
 }

@@ -39,7 +39,7 @@ type AuditRecord struct {
 	Remote string `json:"remote,omitempty"`
 	// RequestID is that of the answer's x-amz-request-id.
 	RequestID string `json:"request_id,omitempty"`
-	// Via is the dialect: "admin" for this API, "s3" for S3 requests.
+	// Via is the dialect: "admin" for this API, "s3" for S3 requests, "minio" for MinIO's admin API.
 	Via string `json:"via,omitempty"`
 	// Action is what was asked for: the method, or the operation's name. Resource is what it was asked of: the path under
 	// Prefix, whatever the dialect.
