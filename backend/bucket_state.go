@@ -115,6 +115,16 @@ func (b *bucketStates) all() []*BucketState {
 	return slices.SortedFunc(maps.Values(b.states), func(x, y *BucketState) int { return cmp.Compare(x.Name, y.Name) })
 }
 
+// list returns the rows of all buckets, by name.
+func (b *bucketStates) list() []meta.Bucket {
+	states := b.all()
+	buckets := make([]meta.Bucket, 0, len(states))
+	for _, state := range states {
+		buckets = append(buckets, state.Bucket)
+	}
+	return buckets
+}
+
 // having returns the states of the buckets that have a configuration of a kind, by name.
 func (b *bucketStates) having(kind meta.ConfigKind) []*BucketState {
 	b.mu.RLock()

@@ -47,5 +47,5 @@ func (s *Store) GetBucket(ctx context.Context, name meta.BucketName) (meta.Bucke
 	return s.meta.Bucket(ctx, name)
 }
 
-// ListBuckets returns all buckets by name.
-func (s *Store) ListBuckets(ctx context.Context) ([]meta.Bucket, error) { return s.meta.Buckets(ctx) }
+// ListBuckets returns all buckets by name. It costs no disk access.
+func (s *Store) ListBuckets(context.Context) ([]meta.Bucket, error) { return s.buckets.list(), nil }

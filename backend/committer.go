@@ -274,7 +274,7 @@ func (c *committer) tryBatch(batch []*proposal, lazy []meta.BlobID) error {
 		if r.Err != nil {
 			var exceeded *quota.ExceededError
 			if errors.As(r.Err, &exceeded) {
-				c.store.ledger.refused(exceeded.Scope)
+				c.store.ledger.exceeded(exceeded)
 			}
 			p.answer <- answer{err: r.Err}
 			continue

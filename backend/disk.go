@@ -112,7 +112,7 @@ func (s *Store) admitFree(size, left, total int64) error {
 	if left > 0 && left-others >= size {
 		return nil
 	}
-	s.ledger.refused(diskScope)
+	s.ledger.refused()
 	return &InsufficientStorageError{
 		Total: total, Available: max(0, left-others), Requested: size,
 		Transient: left > 0 && left >= size,
@@ -121,7 +121,7 @@ func (s *Store) admitFree(size, left, total int64) error {
 
 // diskFull turns the system's refusal to write into the store's.
 func (s *Store) diskFull(size int64, cause error) error {
-	s.ledger.refused(diskScope)
+	s.ledger.refused()
 	e := &InsufficientStorageError{Requested: size, Cause: cause}
 	if available, total, err := s.blobs.Free(); err == nil {
 		e.Total, e.Available = total, max(0, available-s.diskReserve.of(total))

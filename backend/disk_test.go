@@ -71,7 +71,7 @@ func TestADiskIsAskedAgainUnlessItHasAmpleSpace(t *testing.T) {
 		{"bodies were written since", &space{at: fresh, available: least + 100}, DiskReserve{}, 0, 100, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := &Store{ledger: newLedger(nil), diskReserve: test.reserve}
+			s := &Store{ledger: newLedger(nil, 1), diskReserve: test.reserve}
 			s.ledger.unwritten.Store(test.unwritten)
 			s.ledger.written.Store(test.written)
 			s.space.Store(test.known)
@@ -120,18 +120,17 @@ func TestMetricsTellUsageLimitsAndRefusals(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]float64{
-		"plimsoll_usage_bytes bbucket":           70,
-		"plimsoll_usage_objects bbucket":         1,
-		"plimsoll_usage_bytes adaowner":          70,
-		"plimsoll_usage_bytes server":            70,
-		"plimsoll_limit_bytes bbucket":           100,
-		"plimsoll_limit_bytes adaowner":          200,
-		"plimsoll_reservations ":                 0,
-		"plimsoll_reserved_bytes ":               0,
-		"plimsoll_quota_refusals_total bbucket":  1,
-		"plimsoll_quota_refusals_total adaowner": 1,
-		"plimsoll_quota_refusals_total server":   0,
-		"plimsoll_quota_refusals_total disk":     0,
+		"plimsoll_usage_bytes bbucket":                70,
+		"plimsoll_usage_objects bbucket":              1,
+		"plimsoll_usage_bytes adaowner":               70,
+		"plimsoll_usage_bytes server":                 70,
+		"plimsoll_limit_bytes bbucket":                100,
+		"plimsoll_limit_bytes adaowner":               200,
+		"plimsoll_reservations ":                      0,
+		"plimsoll_reserved_bytes server":              0,
+		"plimsoll_quota_refusals_total bbytesbucket":  1,
+		"plimsoll_quota_refusals_total adabytesowner": 1,
+		"plimsoll_quota_refusals_total diskdisk":      0,
 	} {
 		if value, exists := got[name]; !exists || value != want {
 			t.Errorf("%s is %v, want %v", name, value, want)

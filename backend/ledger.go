@@ -32,11 +32,11 @@ type ledger struct {
 	holds atomic.Int64
 }
 
-func newLedger(accounts []quota.Account) *ledger {
+func newLedger(accounts []quota.Account, series int) *ledger {
 	l := &ledger{
 		accounts: make(map[quota.Scope]*quota.Account, len(accounts)),
 		arriving: make(map[meta.UploadID]int64),
-		refusals: newRefusalCounts(maxSeries),
+		refusals: newRefusalCounts(series),
 	}
 	for _, a := range accounts {
 		l.accounts[a.Scope] = &a
@@ -123,11 +123,18 @@ func (l *ledger) committed(r meta.Result, h *hold) {
 	}
 }
 
-// refused counts a refusal.
-func (l *ledger) refused(scope quota.Scope) {
+// refused counts a refusal by the disk.
+func (l *ledger) refused() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.refusals.add(scope)
+	l.refusals.add(refusal{diskScope, reasonDisk})
+}
+
+// exceeded counts a refusal by a limit.
+func (l *ledger) exceeded(e *quota.ExceededError) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refusals.add(refusal{e.Scope, reasonOf(e)})
 }
 
 func (l *ledger) releaseLocked(h *hold) {
@@ -181,8 +188,23 @@ func (l *ledger) snapshot() []quota.Account {
 	return all
 }
 
-func (l *ledger) refusalCounts() map[quota.Scope]int64 {
+// refusalCounts returns what was refused. The accounts that are given show before anything was refused them, so that the
+// first step of the counter is seen.
+func (l *ledger) refusalCounts(shown []*quota.Account) map[refusal]int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return maps.Clone(l.refusals.counts)
+	counts := maps.Clone(l.refusals.counts)
+	counts[refusal{diskScope, reasonDisk}] += 0
+	for _, a := range shown {
+		if !l.refusals.mayName(a.Scope) {
+			continue
+		}
+		if a.Limit.MaxBytes > 0 {
+			counts[refusal{a.Scope, string(quota.Bytes)}] += 0
+		}
+		if a.Limit.MaxObjects > 0 {
+			counts[refusal{a.Scope, string(quota.Objects)}] += 0
+		}
+	}
+	return counts
 }

@@ -17,6 +17,25 @@ func (s *Store) SetLimit(_ context.Context, scope quota.Scope, limit quota.Limit
 	return err
 }
 
+// ChangeLimit sets the limit of a scope to what edit makes of it, under the LimitLock: no other change comes in between.
+// Where edit fails nothing changes, and its error is returned. An owner who has no bucket and no limit is shown as one
+// without a limit. It fails with meta.ErrNoSuchBucket.
+func (s *Store) ChangeLimit(
+	ctx context.Context, scope quota.Scope, edit func(quota.Limit) (quota.Limit, error),
+) error {
+	s.limits.Lock()
+	defer s.limits.Unlock()
+	account, ok := s.Account(scope)
+	if !ok && scope.Kind == quota.Bucket {
+		return meta.ErrNoSuchBucket
+	}
+	limit, err := edit(account.Limit)
+	if err != nil || limit == account.Limit {
+		return err
+	}
+	return s.SetLimit(ctx, scope, limit)
+}
+
 // Account returns what a scope holds, may hold, and has reserved, as of the last commit; false where there is no such
 // scope. An owner is one while they have a bucket or a limit.
 func (s *Store) Account(scope quota.Scope) (quota.Account, bool) { return s.ledger.account(scope) }
@@ -32,6 +51,21 @@ func (s *Store) Accounts() []quota.Account {
 func (s *Store) Free() (available, total int64, err error) {
 	available, total, err = s.blobs.Free()
 	return max(0, available-s.diskReserve.of(total)), total, err
+}
+
+// DiskSpace is the space of the disk under the store, in bytes.
+type DiskSpace struct {
+	// Size is that of the disk, Free what nobody has taken, Reserve what growth leaves alone of it, and Available what is
+	// left for growth, never negative.
+	Size, Free, Reserve, Available int64
+}
+
+// Disk returns the space of the disk.
+func (s *Store) Disk() (d DiskSpace, err error) {
+	d.Free, d.Size, err = s.blobs.Free()
+	d.Reserve = s.diskReserve.of(d.Size)
+	d.Available = max(0, d.Free-d.Reserve)
+	return d, err
 }
 
 // timestamp is now, as rows keep it: to the millisecond, UTC.

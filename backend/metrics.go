@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -63,11 +64,15 @@ var (
 		"When the limit of stored bytes is reached if they go on to grow so; absent where it is not within ten years.",
 		scopeLabels, nil)
 	reservedBytes = prometheus.NewDesc("plimsoll_reserved_bytes",
-		"Bytes held for bodies that are arriving.", nil, nil)
+		"Bytes held for bodies that are arriving.", scopeLabels, nil)
+	usedRatio = prometheus.NewDesc("plimsoll_limit_used_ratio",
+		"How much of a limit is used, 1 for all of it; more where it was lowered. Absent where there is none.",
+		append(slices.Clone(scopeLabels), "resource"), nil)
 	reservations = prometheus.NewDesc("plimsoll_reservations",
 		"Bodies that are arriving and hold space.", nil, nil)
 	refusals = prometheus.NewDesc("plimsoll_quota_refusals_total",
-		"Operations refused for want of space, by what refused them.", scopeLabels, nil)
+		"Operations refused for want of space, by what refused them and why: bytes, objects, reserved (only bodies that "+
+			"were arriving stood in the way) or disk.", append(slices.Clone(scopeLabels), "reason"), nil)
 	packFiles = prometheus.NewDesc("plimsoll_packs",
 		"Pack files.", nil, nil)
 	packBytes = prometheus.NewDesc("plimsoll_pack_blob_bytes",
@@ -89,33 +94,19 @@ func (s *Store) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByColl
 
 // Collect implements prometheus.Collector.
 func (s *Store) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v int64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v), labels...)
+	gauge := func(d *prometheus.Desc, v int64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v))
 	}
-	refused := s.ledger.refusalCounts()
-	refused[diskScope] += 0 // a counter shows before it counts, so that its first step is seen
-	for _, a := range seriesOf(s.ledger.snapshot(), maxSeries) {
-		refused[a.Scope] += 0
-		labels := labelsOf(a.Scope)
-		gauge(usageBytes, a.Usage.Bytes, labels...)
-		gauge(usageObjects, a.Usage.Objects, labels...)
-		gauge(usagePartBytes, a.Usage.PartBytes, labels...)
-		gauge(usageUploads, a.Usage.Uploads, labels...)
-		if a.Limit.MaxBytes > 0 {
-			gauge(limitBytes, a.Limit.MaxBytes, labels...)
-		}
-		if a.Limit.MaxObjects > 0 {
-			gauge(limitObjects, a.Limit.MaxObjects, labels...)
-		}
-		s.collectGrowth(ch, a, labels)
-		if a.Scope == quota.ServerScope {
-			gauge(reservedBytes, a.Reserved.Bytes+a.Reserved.PartBytes)
-		}
+	shown := s.series.choose(s.ledger.snapshot())
+	for _, a := range shown {
+		collectAccount(ch, a)
+		s.collectGrowth(ch, a)
+	}
+	for r, n := range s.ledger.refusalCounts(shown) {
+		labels := seriesOf(r.scope).with(reasonPairs[r.reason])
+		ch <- &sample{refusals, prometheus.CounterValue, float64(n), labels}
 	}
 	gauge(reservations, s.ledger.holds.Load())
-	for scope, n := range refused {
-		ch <- prometheus.MustNewConstMetric(refusals, prometheus.CounterValue, float64(n), labelsOf(scope)...)
-	}
 	packed := s.packs.Stats()
 	gauge(packFiles, int64(packed.Packs))
 	gauge(packBytes, packed.Bytes)
@@ -136,12 +127,38 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 }
 
 // collectGrowth tells how a scope grows, where that is known.
-func (s *Store) collectGrowth(ch chan<- prometheus.Metric, a quota.Account, labels []string) {
+func (s *Store) collectGrowth(ch chan<- prometheus.Metric, a *quota.Account) {
 	t := s.Trend(a.Scope)
 	if t.Known {
-		ch <- prometheus.MustNewConstMetric(growthBytes, prometheus.GaugeValue, t.Bytes.PerDay, labels...)
+		ch <- &sample{growthBytes, prometheus.GaugeValue, t.Bytes.PerDay, seriesOf(a.Scope).labels()}
 	}
-	if f := s.Forecast(a, t).Bytes; f != nil {
-		ch <- prometheus.MustNewConstMetric(fullBytes, prometheus.GaugeValue, float64(f.At.Unix()), labels...)
+	if f := s.Forecast(*a, t).Bytes; f != nil {
+		ch <- &sample{fullBytes, prometheus.GaugeValue, float64(f.At.Unix()), seriesOf(a.Scope).labels()}
+	}
+}
+
+// collectAccount sends the metrics of a scope. That of the server counts unfinished parts in full, as its limit does.
+func collectAccount(ch chan<- prometheus.Metric, a *quota.Account) {
+	series := seriesOf(a.Scope)
+	labels := series.labels()
+	gauge := func(d *prometheus.Desc, v int64) {
+		ch <- &sample{d, prometheus.GaugeValue, float64(v), labels}
+	}
+	ratio := func(resource quota.Resource, used, limit int64) {
+		of := series.with(resourcePairs[string(resource)])
+		ch <- &sample{usedRatio, prometheus.GaugeValue, float64(used) / float64(limit), of}
+	}
+	gauge(usageBytes, a.Usage.Bytes)
+	gauge(usageObjects, a.Usage.Objects)
+	gauge(usagePartBytes, a.Usage.PartBytes)
+	gauge(usageUploads, a.Usage.Uploads)
+	gauge(reservedBytes, a.Reserved.Bytes+a.Reserved.PartBytes)
+	if a.Limit.MaxBytes > 0 {
+		gauge(limitBytes, a.Limit.MaxBytes)
+		ratio(quota.Bytes, limitedBytes(*a), a.Limit.MaxBytes)
+	}
+	if a.Limit.MaxObjects > 0 {
+		gauge(limitObjects, a.Limit.MaxObjects)
+		ratio(quota.Objects, a.Usage.Objects, a.Limit.MaxObjects)
 	}
 }

@@ -138,7 +138,7 @@ func (s *Store) decide(try func() (*hold, error)) (*hold, error) {
 	defer s.committer.settling.RUnlock()
 	h, err = try()
 	if errors.As(err, &exceeded) {
-		s.ledger.refused(exceeded.Scope)
+		s.ledger.exceeded(exceeded)
 	}
 	return h, err
 }

@@ -200,7 +200,7 @@ func TestRefusalsAreCountedOnce(t *testing.T) {
 	for range 3 {
 		wantExceeded(t, f.tryPut("k", noise(11, 1)), bucketB, quota.Bytes)
 	}
-	if n := f.ledger.refusalCounts()[bucketB]; n != 3 {
+	if n := f.ledger.refusalCounts(nil)[refusal{bucketB, "bytes"}]; n != 3 {
 		t.Errorf("%d refusals are counted, want 3", n)
 	}
 }

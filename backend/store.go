@@ -48,6 +48,9 @@ type Options struct {
 	// Thresholds are the percentages of limits whose crossing is told, from 1 to 100, in ascending order; none where
 	// empty.
 	Thresholds []int
+	// MetricsBuckets is how many buckets, and how many owners, have series of their own in each metric; 0 for
+	// DefaultMetricsBuckets.
+	MetricsBuckets int
 	// Log gets what an operator should know.
 	Log *slog.Logger
 	// Now is the clock; time.Now where nil.
@@ -85,6 +88,7 @@ type Store struct {
 	recorder  *recorder
 	reports   reports
 	events    *events
+	series    *seriesSet
 
 	// uncertain is set when a commit failed and something of it may be on disk: the next start sweeps.
 	uncertain atomic.Bool
@@ -112,6 +116,9 @@ func Open(o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.MetricsBuckets == 0 {
+		o.MetricsBuckets = DefaultMetricsBuckets
+	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -120,6 +127,7 @@ func Open(o Options) (*Store, error) {
 		ballast: &ballast{path: filepath.Join(o.Dir, ballastFile)},
 		metrics: newMetrics(), recorder: newRecorder(),
 		events:  newEvents(o),
+		series:  newSeriesSet(o.MetricsBuckets),
 		cleaned: make(chan struct{}),
 		counted: make(chan struct{}),
 	}
@@ -142,7 +150,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("usage: %w", err), s.blobs.Close(), repository.Close())
 	}
-	s.ledger = newLedger(accounts)
+	s.ledger = newLedger(accounts, o.MetricsBuckets)
 	if err := s.buckets.load(context.Background(), s.meta); err != nil {
 		return nil, errors.Join(fmt.Errorf("buckets: %w", err), s.blobs.Close(), repository.Close())
 	}

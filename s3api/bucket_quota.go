@@ -11,6 +11,8 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 )
 
 // The sub-resource ?quota, a bucket's limit of bytes, in the two dialects that have it: Scality's in JSON and XML, and
@@ -89,32 +91,70 @@ func deleteBucketQuota(rq *request) error {
 	return rq.setMaxBytes(0, http.StatusNoContent)
 }
 
-// mayLimit refuses who may not set limits. A link that sets them is too easily passed on, so presigned URLs do not.
+// mayLimit refuses who may not set limits, and records that. A link that sets them is too easily passed on, so presigned
+// URLs do not.
 func (rq *request) mayLimit() error {
+	var refused *Error
 	switch {
 	case !rq.who.Administers():
-		return s3err("AccessDenied", "Only administrators may set the limit of a bucket.")
+		refused = s3err("AccessDenied", "Only administrators may set the limit of a bucket.")
 	case rq.identity.Presigned:
-		return s3err("AccessDenied", "Presigned URLs set no limits: sign the request in its Authorization header.")
+		refused = s3err("AccessDenied", "Presigned URLs set no limits: sign the request in its Authorization header.")
+	default:
+		return nil
 	}
-	return nil
+	r := rq.auditRecord()
+	r.Code = refused.Code
+	rq.handler.config.Audit.Denied(r)
+	return refused
 }
 
-// setMaxBytes sets the bucket's limit of bytes, none where it is 0, and answers.
-func (rq *request) setMaxBytes(maxBytes int64, status int) error {
-	lock := rq.store().LimitLock()
-	lock.Lock()
-	defer lock.Unlock()
-	scope := quota.BucketScope(string(rq.bucket))
-	account, ok := rq.store().Account(scope)
-	if !ok {
-		return meta.ErrNoSuchBucket
+// auditRecord is what the audit log has of a request about the bucket's limit.
+func (rq *request) auditRecord() audit.Record {
+	r := audit.Record{
+		User: rq.who.Name, Remote: rq.r.RemoteAddr, RequestID: rq.id, Via: "s3", Action: rq.op.name,
+		Resource: "quotas/buckets/" + string(rq.bucket),
 	}
-	account.Limit.MaxBytes = maxBytes
-	if err := rq.store().SetLimit(rq.r.Context(), scope, account.Limit); err != nil {
+	if rq.identity != nil {
+		r.AccessKey = rq.identity.AccessKey
+	}
+	return r
+}
+
+// setMaxBytes sets the bucket's limit of bytes, none where it is 0, and answers. It is recorded before it is set, and what
+// came of it before it is answered.
+func (rq *request) setMaxBytes(maxBytes int64, status int) error {
+	change, err := rq.handler.config.Audit.Begin(rq.auditRecord())
+	if err != nil {
 		return err
 	}
+	outcome := audit.Outcome{Result: adminapi.AuditDone}
+	defer func() { change.End(outcome) }()
+	scope := quota.BucketScope(string(rq.bucket))
+	err = rq.store().ChangeLimit(rq.r.Context(), scope, func(now quota.Limit) (quota.Limit, error) {
+		after := now
+		after.MaxBytes = maxBytes
+		outcome.Before, outcome.After = auditLimit(scope, now), auditLimit(scope, after)
+		return after, nil
+	})
+	if err != nil {
+		e := rq.toError(err)
+		outcome = audit.Outcome{Result: adminapi.AuditRefused, Code: e.Code}
+		if isFault(e) {
+			outcome.Result = adminapi.AuditFailed
+		}
+		return err
+	}
+	change.End(outcome)
+	change = nil // it is ended, whatever becomes of the answer
 	return rq.done(status)
+}
+
+// auditLimit is a limit as the audit log has it.
+func auditLimit(scope quota.Scope, limit quota.Limit) adminapi.ScopeLimit {
+	return adminapi.ScopeLimit{
+		Scope: string(scope.Kind), Name: scope.Name, MaxBytes: limit.MaxBytes, MaxObjects: limit.MaxObjects,
+	}
 }
 
 // readFigures returns the bucket's account to those who may see it.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/dustin/go-humanize"
 	"github.com/johannesboyne/gofakes3"
@@ -19,6 +20,7 @@ import (
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/awschunked"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
@@ -106,6 +108,8 @@ func (rq *request) toError(err error) *Error {
 		return rq.quotaExceeded(exceed)
 	case errors.As(err, &storage):
 		return rq.insufficientStorage(storage)
+	case errors.Is(err, audit.ErrUnavailable):
+		return rq.auditUnavailable(err)
 	case errors.As(err, &tooBig):
 		return s3err("MaxMessageLengthExceeded")
 	}
@@ -126,6 +130,18 @@ func (rq *request) toError(err error) *Error {
 	e := s3err("InternalError")
 	e.cause = err
 	return e
+}
+
+// auditUnavailable says that nothing is changed that cannot be recorded. A full disk is told as one.
+func (rq *request) auditUnavailable(err error) *Error {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
+		return s3err("ServiceUnavailable", "The audit log cannot be written, and what cannot be recorded is not changed.")
+	}
+	full := &backend.InsufficientStorageError{Cause: syscall.ENOSPC}
+	if disk, diskErr := rq.store().Disk(); diskErr == nil {
+		full.Total, full.Available = disk.Size, disk.Available
+	}
+	return rq.insufficientStorage(full)
 }
 
 // storeError maps the refusals of the store.

@@ -16,6 +16,7 @@ import (
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/s3api/acl"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 	"github.com/plimsoll/plimsoll/s3api/sts"
@@ -44,6 +45,8 @@ type Config struct {
 	Version string
 	// Webhooks are what buckets may tell of what happens in them; nil for none.
 	Webhooks *webhook.Service
+	// Audit records the limits that S3 requests set; nil means that they are not recorded.
+	Audit *audit.Log
 	// System answers what lies under SystemPrefix, with the credentials already verified where it asks for them.
 	System http.Handler
 	// MinIOAdmin answers what lies under MinIOAdminPrefix; where it is nil those are keys like others.

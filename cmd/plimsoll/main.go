@@ -36,6 +36,8 @@ type commands struct {
 	Key      keyCommands      `cmd:"" help:"Make, rotate and remove the access keys of users."`
 	Policy   policyCommands   `cmd:"" help:"Store policies, which say what users may do."`
 	Webhook  webhookCommands  `cmd:"" help:"Send events of quotas and buckets to URLs."`
+	Audit    auditCommand     `cmd:"" help:"Show what administrators have changed."`
+	Info     infoCommand      `cmd:"" help:"Show what a running server is."`
 	Check    checkCommand     `cmd:"" help:"Verify the data directory of a stopped server."`
 	Version  versionCommand   `cmd:"" help:"Show the version."`
 

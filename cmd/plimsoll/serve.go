@@ -26,6 +26,7 @@ import (
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/admin"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/minioadmin"
 	"github.com/plimsoll/plimsoll/s3api/webhook"
@@ -36,6 +37,7 @@ type serveCommand struct {
 	Address string `env:"PLIMSOLL_ADDRESS" placeholder:"HOST:PORT" help:"Where to listen (127.0.0.1:9000); port 0 picks a free one."`
 	keyFlags
 	keyringFlags
+	auditFlags
 
 	MaxBytes    *size        `env:"PLIMSOLL_MAX_BYTES" placeholder:"SIZE|none" help:"Limit of the whole server in bytes, set at the start; what is not given stays as it was set before."`
 	MaxObjects  *count       `env:"PLIMSOLL_MAX_OBJECTS" placeholder:"N|none" help:"Limit of the whole server in objects, likewise."`
@@ -56,6 +58,8 @@ type serveCommand struct {
 	QuotaHeaders    bool          `default:"true" negatable:"" env:"PLIMSOLL_QUOTA_HEADERS" help:"Tell in the answer to every write how much of the tightest limit is left (${default})."`
 	IdleTimeout     time.Duration `default:"1m" env:"PLIMSOLL_IDLE_TIMEOUT" placeholder:"DURATION" help:"End a request that has not moved for so long (${default})."`
 	ShutdownTimeout time.Duration `default:"30s" env:"PLIMSOLL_SHUTDOWN_TIMEOUT" placeholder:"DURATION" help:"How long to wait for requests under way when stopping (${default})."`
+
+	MetricsBuckets int `default:"1000" env:"PLIMSOLL_METRICS_BUCKETS" placeholder:"N" help:"How many buckets, and how many users, have metrics of their own, the largest; the rest is summed as \"(other)\" (${default})."`
 
 	LogFormat   string `default:"text" enum:"text,json" env:"PLIMSOLL_LOG_FORMAT" placeholder:"text|json" help:"Format of the log on standard error (${default})."`
 	LogLevel    string `default:"info" enum:"debug,info,warn,error" env:"PLIMSOLL_LOG_LEVEL" placeholder:"LEVEL" help:"debug, info, warn or error (${default}); debug logs every request."`
@@ -88,7 +92,10 @@ func (c *serveCommand) Validate() error {
 	if _, err := backend.ParseDiskReserve(c.DiskReserve); err != nil {
 		return fmt.Errorf("--disk-reserve: %w", err)
 	}
-	return nil
+	if c.MetricsBuckets < 1 {
+		return errors.New("--metrics-buckets must be more than 0")
+	}
+	return c.auditFlags.check()
 }
 
 // credentials returns the keys of the server, the default pair where none are given.
@@ -150,14 +157,18 @@ func (c *serveCommand) Run() error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	webhooks, err := webhook.Open(ctx, webhook.Options{Store: store, Keyring: keyring, Region: c.Region, Log: log})
+	auditLog, err := c.auditFlags.open(c, log)
 	if err != nil {
 		return errors.Join(err, store.Close())
+	}
+	webhooks, err := webhook.Open(ctx, webhook.Options{Store: store, Keyring: keyring, Region: c.Region, Log: log})
+	if err != nil {
+		return errors.Join(err, auditLog.Close(), store.Close())
 	}
 	webhooks.Start()
 	var draining atomic.Bool
 	err = server.run(ctx, runOptions{
-		handler:         c.handler(store, keyring, directory, webhooks, &draining, log),
+		handler:         c.handler(store, keyring, directory, webhooks, auditLog, &draining, log),
 		log:             log,
 		addressFile:     c.AddressFile,
 		shutdownTimeout: c.ShutdownTimeout,
@@ -167,7 +178,7 @@ func (c *serveCommand) Run() error {
 		},
 	})
 	webhooks.Close()
-	if err = errors.Join(err, store.Close()); err == nil {
+	if err = errors.Join(err, auditLog.Close(), store.Close()); err == nil {
 		log.Info("stopped")
 	}
 	return err
@@ -184,7 +195,7 @@ func (c *serveCommand) openStore(ctx context.Context, log *slog.Logger) (*backen
 	}
 	store, err := backend.Open(backend.Options{
 		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter,
-		Thresholds: c.QuotaThresholds, Log: log,
+		Thresholds: c.QuotaThresholds, MetricsBuckets: c.MetricsBuckets, Log: log,
 	})
 	if err != nil {
 		return nil, explainOpen(c.Data, err)
@@ -276,24 +287,24 @@ func changeLimit(ctx context.Context, store *backend.Store, scope quota.Scope, m
 // handler builds what answers requests.
 func (c *serveCommand) handler(
 	store *backend.Store, keyring *encryption.Keyring, directory *iam.Directory, webhooks *webhook.Service,
-	draining *atomic.Bool, log *slog.Logger,
+	auditLog *audit.Log, draining *atomic.Bool, log *slog.Logger,
 ) *s3api.Handler {
 	metrics := s3api.NewMetrics()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(store, metrics, webhooks, buildInfo(),
+	registry.MustRegister(store, metrics, webhooks, auditLog, buildInfo(),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	config := s3api.Config{
 		Store: store, Directory: directory, Keyring: keyring, Region: c.Region, Domains: c.Domain,
 		RetryAfter: c.RetryAfter, IdleTimeout: c.IdleTimeout,
-		NoQuotaHeaders: !c.QuotaHeaders, Version: readVersion().Version, Webhooks: webhooks, Log: log,
+		Audit: auditLog, NoQuotaHeaders: !c.QuotaHeaders, Version: readVersion().Version, Webhooks: webhooks, Log: log,
 	}
 	config.System = admin.New(admin.Config{
 		Store: store, Verifier: s3api.NewVerifier(config), Directory: directory, Webhooks: webhooks, Gatherer: registry,
-		Ready: func() bool { return !draining.Load() }, Log: log,
+		Audit: auditLog, About: c.about(), Ready: func() bool { return !draining.Load() }, Log: log,
 	})
 	config.MinIOAdmin = minioadmin.New(minioadmin.Config{
 		Store: store, Directory: directory, Region: c.Region, Domains: c.Domain, Data: absolute(c.Data),
-		Version: readVersion().Version, Commit: readVersion().Commit, Log: log,
+		Version: readVersion().Version, Commit: readVersion().Commit, Audit: auditLog, Log: log,
 	})
 	return s3api.New(config, metrics)
 }

@@ -87,6 +87,7 @@ func TestTinyScenarios(t *testing.T) {
 		{"list-scaling", []string{"--objects", "30"}}, // in two steps
 		{"memory", []string{"--bytes", "3000000"}},
 		{"disk", []string{"--objects", "30"}},
+		{"many-buckets", []string{"--buckets", "20"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

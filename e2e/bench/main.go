@@ -21,7 +21,8 @@
 // body's length and first bytes. A request that fails is in no rate; it is counted and printed below the table. With
 // one of Plimsoll's the run ends with exit code 1.
 //
-// --scenario measures what a table of rates does not show, on Plimsoll alone: start, list-scaling, memory and disk.
+// --scenario measures what a table of rates does not show, on Plimsoll alone: start, list-scaling, memory,
+// disk and many-buckets.
 //
 // It reads /proc and therefore needs Linux.
 package main
@@ -56,6 +57,7 @@ type config struct {
 	scenario      string
 	objects       int   // of a scenario
 	bytes         int64 // of the large object of the memory scenario
+	buckets       int   // of the many-buckets scenario; a tenth as many users own them
 
 	listKeys int // objects that GET, HEAD and LIST choose from; the first step of list-scaling
 	perMixed int // objects that a client of the mixed workload begins with
@@ -106,6 +108,7 @@ func parseFlags(args []string) (*config, error) {
 	f.StringVar(&c.scenario, "scenario", "", "instead of the workloads: "+strings.Join(scenarioNames(), ", "))
 	f.IntVar(&c.objects, "objects", 1_000_000, "objects of a scenario")
 	f.Int64Var(&c.bytes, "bytes", 5<<30, "size of the large object of the memory scenario")
+	f.IntVar(&c.buckets, "buckets", 10_000, "buckets of the many-buckets scenario; a tenth as many users own them")
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
@@ -121,8 +124,8 @@ func parseFlags(args []string) (*config, error) {
 }
 
 func (c *config) check() error {
-	if c.rounds < 1 || c.duration <= 0 || c.objects < 1 || c.bytes < 1 {
-		return errors.New("--rounds, --duration, --objects and --bytes must be more than 0")
+	if c.rounds < 1 || c.duration <= 0 || c.objects < 1 || c.bytes < 1 || c.buckets < 1 {
+		return errors.New("--rounds, --duration, --objects, --bytes and --buckets must be more than 0")
 	}
 	if _, err := selectWorkloads(c.only); err != nil {
 		return err

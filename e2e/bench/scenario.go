@@ -19,6 +19,7 @@ var scenarios = map[string]func(context.Context, *scenario) error{
 	"list-scaling": listScenario,
 	"memory":       memoryScenario,
 	"disk":         diskScenario,
+	"many-buckets": manyScenario,
 }
 
 func scenarioNames() []string { return slices.Sorted(maps.Keys(scenarios)) }

@@ -5,11 +5,19 @@
 //	/minio/health/…           the same, where MinIO's clients look: live, ready, cluster
 //	/_plimsoll/metrics        Prometheus metrics; no credentials, as scrapers expect, so bucket names and figures are
 //	                          visible to whoever reaches the port
-//	/_plimsoll/admin/v1/…     the admin API, described in package adminapi; SigV4 by an administrator's access key
+//	/_plimsoll/admin/v1/…     the admin API, described in package adminapi; SigV4 by an administrator's access key; its
+//	                          description, openapi.json, without credentials: it says nothing of this server
 //
 // Every answer has x-amz-request-id and Server; every error is a problem document (RFC 9457). A Handler may be used
 // concurrently. Requests for the admin API are small, so their bodies are bounded by adminapi.MaxBodyBytes and must
 // arrive within half a minute.
+//
+// # How a resource is added
+//
+// A resource is a line in Handler.table, a document in package adminapi, its description in a file of openapi/ (the tests
+// fail without), and a method of package adminclient. What changes something is recorded in the audit log by itself:
+// before and after are what GET of the same path says, unless the method has said it better with request.note. So GET
+// tells no secrets. The answer of what changes something is held until it is recorded: it cannot be streamed.
 package admin
 
 import (
@@ -29,6 +37,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 	"github.com/plimsoll/plimsoll/s3api/webhook"
@@ -48,6 +57,10 @@ type Config struct {
 	Webhooks *webhook.Service
 	// Gatherer has the metrics.
 	Gatherer prometheus.Gatherer
+	// Audit records what is changed, and attempts that were denied; nil means that they are not recorded.
+	Audit *audit.Log
+	// About is what the server resource tells that does not change while the server runs.
+	About adminapi.About
 	// Ready reports whether the server takes work; nil means always.
 	Ready func() bool
 	// Log gets what an operator should know; nil means nowhere.
@@ -58,9 +71,9 @@ type Config struct {
 type Handler struct {
 	config Config
 	routes []route
-	// limitMu makes the read, the change and the write of a limit one step. It is the store's: S3 requests set limits
-	// too.
-	limitMu sync.Locker
+	// describe returns the description of the API.
+	describe func() ([]byte, error)
+	started  time.Time
 }
 
 // New returns a handler for everything under /_plimsoll/ and /minio/health/.
@@ -71,7 +84,7 @@ func New(config Config) *Handler {
 	if config.Ready == nil {
 		config.Ready = func() bool { return true }
 	}
-	h := &Handler{config: config, limitMu: config.Store.LimitLock()}
+	h := &Handler{config: config, describe: sync.OnceValues(describe), started: time.Now()}
 	h.routes = h.table()
 	return h
 }
@@ -83,6 +96,10 @@ type methods = map[string]func(*request) error
 type route struct {
 	path    []string
 	methods methods
+	// public says that the resource is part of the admin API and needs no credentials all the same.
+	public bool
+	// reads are methods beside GET that change nothing, and are not recorded in the audit log.
+	reads []string
 	// everyone says that who has signed the request need not be an administrator.
 	everyone bool
 	// owner says that the path names a user, and means all buckets that they own. They may read it themselves.
@@ -97,6 +114,11 @@ func (h *Handler) table() []route {
 		full := strings.TrimPrefix(adminapi.Prefix, "/") + path
 		return route{path: strings.Split(full, "/"), methods: m}
 	}
+	// asking is a route none of whose methods changes what is stored, or who may do what.
+	asking := func(r route) route {
+		r.reads = []string{http.MethodPost, http.MethodDelete}
+		return r
+	}
 	ofOwner := func(path string, m methods) route {
 		r := signed(path, m)
 		r.owner = true
@@ -104,9 +126,13 @@ func (h *Handler) table() []route {
 	}
 	self := signed("users/"+iam.SelfName, methods{"GET": getSelf})
 	self.everyone = true
+	description := signed("openapi.json", methods{"GET": getDescription})
+	description.public = true
 	quotas := methods{"GET": getQuota, "PUT": putQuota, "PATCH": patchQuota, "DELETE": deleteQuota}
 	metrics := promhttp.HandlerFor(h.config.Gatherer, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(h.config.Log.Handler(), slog.LevelWarn),
+		ErrorLog:            slog.NewLogLogger(h.config.Log.Handler(), slog.LevelWarn),
+		MaxRequestsInFlight: maxScrapes,
+		DisableCompression:  true, // see scrape
 	})
 	return []route{
 		open("_plimsoll/health/live", live),
@@ -114,18 +140,18 @@ func (h *Handler) table() []route {
 		open("minio/health/live", live),
 		open("minio/health/ready", ready),
 		open("minio/health/cluster", ready),
-		open("_plimsoll/metrics", func(rq *request) error {
-			metrics.ServeHTTP(rq.w, rq.r)
-			return nil
-		}),
+		open("_plimsoll/metrics", func(rq *request) error { return rq.scrape(metrics) }),
+		description,
+		signed("server", methods{"GET": getServer}),
+		signed("audit", methods{"GET": getAudit}),
 		signed("usage", methods{"GET": getOverview}),
 		signed("usage/{}", methods{"GET": getUsage}),
 		ofOwner("usage/owners/{}", methods{"GET": getUsage}),
 		signed("history/server", methods{"GET": getHistory}),
 		signed("history/buckets/{}", methods{"GET": getHistory}),
 		ofOwner("history/owners/{}", methods{"GET": getHistory}),
-		signed("reports", methods{"GET": getReports, "POST": postReport}),
-		signed("reports/{}", methods{"GET": getReport, "DELETE": deleteReport}),
+		asking(signed("reports", methods{"GET": getReports, "POST": postReport})),
+		asking(signed("reports/{}", methods{"GET": getReport, "DELETE": deleteReport})),
 		signed("uploads", methods{"GET": getUploadSummaries}),
 		signed("uploads/{}", methods{"GET": getUploads}),
 		signed("uploads/{}/abort", methods{"POST": abortUploads}),
@@ -195,6 +221,10 @@ type request struct {
 	owner   bool          // route.owner
 	body    []byte        // of a signed request, held to its hash
 	who     *iam.Identity // of a signed request
+
+	accessKey     string // of a signed request, as it was given
+	before, after any    // what is changed, for the audit log
+	noted         bool   // before and after are set
 }
 
 // ServeHTTP implements http.Handler.
@@ -222,9 +252,10 @@ func (rq *request) serve() error {
 		return problem("InvalidURI", http.StatusBadRequest, "The path is not validly encoded.")
 	}
 	t := rq.route(path)
-	if strings.HasPrefix(rq.r.URL.Path, adminapi.Prefix) {
+	if strings.HasPrefix(rq.r.URL.Path, adminapi.Prefix) && (t == nil || !t.public) {
 		// Before anything is said of what exists.
 		if err := rq.authenticate(t); err != nil {
+			rq.recordDenial(err)
 			return err
 		}
 	}
@@ -241,7 +272,10 @@ func (rq *request) serve() error {
 		return problem("MethodNotAllowed", http.StatusMethodNotAllowed,
 			fmt.Sprintf("%s is not among the methods of this resource: %s.", rq.r.Method, t.allow()))
 	}
-	return answer(rq)
+	if method == http.MethodGet || slices.Contains(t.reads, method) {
+		return answer(rq)
+	}
+	return rq.recorded(t, answer)
 }
 
 // route finds the resource at a path, and keeps the variable segments; nil where there is none.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -23,6 +24,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/admin"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 	"github.com/plimsoll/plimsoll/s3api/webhook"
@@ -40,11 +42,14 @@ const (
 type fixture struct {
 	t     *testing.T
 	store *backend.Store
-	url   string
-	http  *http.Client
-	ready bool
-	ahead atomic.Int64 // of the real clock, as the directory sees it
-	moved atomic.Int64 // of the real clock, as the store sees it
+	audit *audit.Log
+	// handler is what the server at url serves.
+	handler *admin.Handler
+	url     string
+	http    *http.Client
+	ready   bool
+	ahead   atomic.Int64 // of the real clock, as the directory sees it
+	moved   atomic.Int64 // of the real clock, as the store sees it
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -73,14 +78,22 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(admin.New(admin.Config{
+	if f.audit, err = audit.Open(audit.Options{Dir: dir, NoSync: true}); err != nil {
+		t.Fatal(err)
+	}
+	f.handler = admin.New(admin.Config{
 		Store: store, Directory: directory, Webhooks: webhooks, Gatherer: registry, Ready: func() bool { return f.ready },
-		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}),
-	}))
+		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}), Audit: f.audit,
+		About: adminapi.About{
+			Version: "v1", Go: "go", Platform: "any", Region: region, Domains: []string{}, Sync: adminapi.SyncNone,
+			Features: map[string]bool{"tls": false},
+		},
+	})
+	server := httptest.NewServer(f.handler)
 	f.url, f.http = server.URL, server.Client()
 	t.Cleanup(func() {
 		server.Close()
-		if err := store.Close(); err != nil {
+		if err := errors.Join(store.Close(), f.audit.Close()); err != nil {
 			t.Error(err)
 		}
 		report, err := backend.Check(context.Background(), dir, true)
@@ -120,9 +133,19 @@ type answer struct {
 	body   []byte
 }
 
-// do sends a request, and checks what every answer must have.
+// do sends a request, and checks what every answer must have. Both must be as the API is described.
 func (f *fixture) do(r *http.Request) answer {
 	f.t.Helper()
+	var sent []byte
+	if r.GetBody != nil {
+		copied, err := r.GetBody()
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		if sent, err = io.ReadAll(copied); err != nil {
+			f.t.Fatal(err)
+		}
+	}
 	response, err := f.http.Do(r)
 	if err != nil {
 		f.t.Fatal(err)
@@ -135,7 +158,9 @@ func (f *fixture) do(r *http.Request) answer {
 	if response.Header.Get("x-amz-request-id") == "" || response.Header.Get("Server") != "Plimsoll" {
 		f.t.Errorf("%s %s: headers %v", r.Method, r.URL, response.Header)
 	}
-	return answer{response.StatusCode, response.Header, body}
+	got := answer{response.StatusCode, response.Header, body}
+	conform(f.t, r, sent, got)
+	return got
 }
 
 // refused sends a request that must be refused with a problem.
@@ -251,7 +276,7 @@ func TestPathsAndMethods(t *testing.T) {
 		"quotas/owners/", "usage/owners/", "usage/owners/a/b", "buckets/",
 		"buckets/a/b", "/usage", "../v1/usage", "Usage", "users/", "users/a/b", "users/a/policies", "users/a/policies/",
 		"users/a/policies/b/c", "keys/", "keys/a/rotate/", "policies/", "policies/a/b", "history", "history/buckets/",
-		"history/photos", "reports/", "uploads/", "uploads/a/b", "versions", "versions/a", "versions/a/b",
+		"history/photos", "reports/", "uploads/", "uploads/a/b", "versions", "versions/a", "versions/a/b", "server/", "server/x", "audit/1",
 	} {
 		f.refused(f.signed(http.MethodGet, path, ""), http.StatusNotFound, "NotFound")
 	}
@@ -261,7 +286,8 @@ func TestPathsAndMethods(t *testing.T) {
 		f.refused(f.request(http.MethodGet, path, ""), http.StatusNotFound, "NotFound")
 	}
 	for path, methods := range map[string]string{
-		"usage": "GET, HEAD", "usage/photos": "GET, HEAD", "quotas": "GET, HEAD", "buckets": "GET, HEAD",
+		"usage": "GET, HEAD", "usage/photos": "GET, HEAD", "quotas": "GET, HEAD", "server": "GET, HEAD",
+		"audit": "GET, HEAD", "openapi.json": "GET, HEAD", "buckets": "GET, HEAD",
 		"quotas/server": "DELETE, GET, HEAD, PATCH, PUT", "quotas/buckets/photos": "DELETE, GET, HEAD, PATCH, PUT",
 		"quotas/owners/a": "DELETE, GET, HEAD, PATCH, PUT", "usage/owners/a": "GET, HEAD",
 		"history/server": "GET, HEAD", "history/buckets/a": "GET, HEAD", "history/owners/a": "GET, HEAD",

@@ -32,6 +32,7 @@ func (rq *request) authenticate(t *route) error {
 		return problem("AccessDenied", http.StatusForbidden,
 			"The admin API takes no presigned URLs: sign the request in its Authorization header.")
 	}
+	rq.accessKey = identity.AccessKey
 	credential, ok := rq.handler.config.Directory.Lookup(identity.AccessKey)
 	if rq.who = credential.Identity; !ok || !rq.maySend(t) {
 		return problem("AccessDenied", http.StatusForbidden, "This access key may not use the admin API.")

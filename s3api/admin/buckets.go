@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -28,6 +29,7 @@ func getBucket(rq *request) error {
 	if err != nil {
 		return err
 	}
+	rq.w.Header().Set("ETag", documentETag(bucketDocument(bucket)))
 	return rq.answer(http.StatusOK, bucketDocument(bucket))
 }
 
@@ -49,14 +51,49 @@ func putBucket(rq *request) error {
 		}
 		limit = body.over(limit)
 	}
+	if rq.conditional() {
+		// If-Match asks for one that is there, and none is replaced.
+		if _, err := rq.knownBucket(); err != nil && !errors.Is(err, meta.ErrNoSuchBucket) {
+			return err
+		} else if err != nil {
+			return rq.condition("")
+		}
+	}
 	bucket := backend.CreateBucketInput{Name: meta.BucketName(rq.name), Owner: rq.who.Name, Limit: limit}
 	if err := rq.handler.config.Store.CreateBucket(rq.r.Context(), bucket); err != nil {
 		return err
 	}
+	made, err := rq.handler.config.Store.GetBucket(rq.r.Context(), bucket.Name)
+	if err != nil {
+		return err
+	}
+	rq.note(nil, struct {
+		adminapi.Bucket
+		MaxBytes   int64 `json:"max_bytes"`
+		MaxObjects int64 `json:"max_objects"`
+	}{bucketDocument(made), limit.MaxBytes, limit.MaxObjects})
+	rq.w.Header().Set("ETag", documentETag(bucketDocument(made)))
 	return rq.answerAccount(http.StatusCreated)
 }
 
+// knownBucket returns the bucket that the path names, if it is the one that the conditions say.
+func (rq *request) knownBucket() (adminapi.Bucket, error) {
+	bucket, err := rq.handler.config.Store.GetBucket(rq.r.Context(), meta.BucketName(rq.name))
+	if err != nil {
+		return adminapi.Bucket{}, err
+	}
+	known := bucketDocument(bucket)
+	return known, rq.condition(documentETag(known))
+}
+
+// deleteBucket removes the bucket. A bucket has nothing else that an administrator changes here, so the ETag tells it
+// from one that was made later under its name.
 func deleteBucket(rq *request) error {
+	known, err := rq.knownBucket()
+	if err != nil {
+		return err
+	}
+	rq.note(known, nil)
 	if err := rq.handler.config.Store.DeleteBucket(rq.r.Context(), meta.BucketName(rq.name)); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
 	"strings"
 )
@@ -11,6 +12,15 @@ import (
 func etagOf(representation []byte) string {
 	sum := sha256.Sum256(representation)
 	return `"` + hex.EncodeToString(sum[:16]) + `"`
+}
+
+// documentETag returns the strong entity tag of what the API shows as this document.
+func documentETag(document any) string {
+	raw, err := json.Marshal(document)
+	if err != nil {
+		panic(err) // documents are structs of strings, numbers and times
+	}
+	return etagOf(raw)
 }
 
 // conditional reports whether the request is about a state that the client knows: it has If-Match.

@@ -17,6 +17,22 @@ func keyDocument(k iam.Key) adminapi.Key {
 	}
 }
 
+// keyETag returns the entity tag of a key.
+func keyETag(k iam.Key) string { return documentETag(keyDocument(k)) }
+
+// keyCheck holds a key to the conditions of the request, and keeps it for the audit log.
+func (rq *request) keyCheck(old *iam.Key) iam.KeyCheck {
+	return func(k iam.Key) error {
+		*old = k
+		return rq.condition(keyETag(k))
+	}
+}
+
+func (rq *request) answerKey(k iam.Key) error {
+	rq.w.Header().Set("ETag", keyETag(k))
+	return rq.answer(http.StatusOK, keyDocument(k))
+}
+
 // keys returns the keys of a user, or of all users where the name is empty.
 func (rq *request) keys(user string) []adminapi.Key {
 	keys := []adminapi.Key{}
@@ -42,7 +58,7 @@ func getKey(rq *request) error {
 	if err != nil {
 		return err
 	}
-	return rq.answer(http.StatusOK, keyDocument(k))
+	return rq.answerKey(k)
 }
 
 func createKey(rq *request) error {
@@ -56,11 +72,13 @@ func createKey(rq *request) error {
 	if err != nil {
 		return err
 	}
+	rq.note(nil, keyDocument(k))
 	return rq.answerCreatedKey(k, secret)
 }
 
 // answerCreatedKey tells a secret, once.
 func (rq *request) answerCreatedKey(k iam.Key, secret string) error {
+	rq.w.Header().Set("ETag", keyETag(k))
 	rq.w.Header().Set("Location", adminapi.Prefix+"keys/"+url.PathEscape(k.ID))
 	return rq.answer(http.StatusCreated, adminapi.CreatedKey{Key: keyDocument(k), SecretKey: secret})
 }
@@ -74,19 +92,30 @@ func patchKey(rq *request) error {
 		return err
 	}
 	if !body.Enabled.given {
-		return getKey(rq)
+		k, err := rq.handler.config.Directory.Key(rq.name)
+		if err == nil {
+			err = rq.condition(keyETag(k))
+		}
+		if err != nil {
+			return err
+		}
+		return rq.answerKey(k)
 	}
-	k, err := rq.handler.config.Directory.SetKeyEnabled(rq.r.Context(), rq.name, body.Enabled.value)
+	var old iam.Key
+	k, err := rq.handler.config.Directory.SetKeyEnabled(rq.r.Context(), rq.name, body.Enabled.value, rq.keyCheck(&old))
 	if err != nil {
 		return err
 	}
-	return rq.answer(http.StatusOK, keyDocument(k))
+	rq.note(keyDocument(old), keyDocument(k))
+	return rq.answerKey(k)
 }
 
 func deleteKey(rq *request) error {
-	if err := rq.handler.config.Directory.DeleteKey(rq.r.Context(), rq.name); err != nil {
+	var old iam.Key
+	if err := rq.handler.config.Directory.DeleteKey(rq.r.Context(), rq.name, rq.keyCheck(&old)); err != nil {
 		return err
 	}
+	rq.note(keyDocument(old), nil)
 	rq.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -100,11 +129,13 @@ func rotateKey(rq *request) error {
 		return problem("InvalidArgument", http.StatusBadRequest,
 			fmt.Sprintf("grace_seconds is a whole number from 0 to %d, a year.", adminapi.MaxGraceSeconds))
 	}
+	var old iam.Key
 	k, secret, err := rq.handler.config.Directory.RotateKey(rq.r.Context(), rq.name, iam.Rotation{
 		Grace: time.Duration(body.GraceSeconds) * time.Second, Expires: body.Expires,
-	})
+	}, rq.keyCheck(&old))
 	if err != nil {
 		return err
 	}
+	rq.note(keyDocument(old), keyDocument(k))
 	return rq.answerCreatedKey(k, secret)
 }

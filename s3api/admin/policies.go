@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"encoding/json"
 	"net/http"
 	"slices"
 	"strconv"
@@ -54,8 +55,10 @@ func putPolicy(rq *request) error {
 	p, err := rq.handler.config.Directory.PutPolicy(rq.r.Context(), rq.name, string(rq.body), func(old *iam.Policy) error {
 		if old == nil {
 			status = http.StatusCreated
+			rq.note(nil, json.RawMessage(rq.body))
 			return rq.condition("")
 		}
+		rq.note(json.RawMessage(old.Document), json.RawMessage(rq.body))
 		return rq.condition(etagOf([]byte(old.Document)))
 	})
 	if err != nil {
@@ -67,6 +70,7 @@ func putPolicy(rq *request) error {
 
 func deletePolicy(rq *request) error {
 	err := rq.handler.config.Directory.DeletePolicy(rq.r.Context(), rq.name, func(old *iam.Policy) error {
+		rq.note(json.RawMessage(old.Document), nil)
 		return rq.condition(etagOf([]byte(old.Document)))
 	})
 	if err != nil {

@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/policy"
 )
@@ -44,6 +46,12 @@ func (rq *request) toProblem(err error) *adminapi.Problem {
 	case errors.Is(err, meta.ErrBucketNotEmpty):
 		return problem("BucketNotEmpty", http.StatusConflict,
 			"Bucket "+strconv.Quote(rq.name)+" holds objects: delete them first.")
+	case errors.Is(err, audit.ErrUnavailable) && (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)):
+		return problem("InsufficientStorage", http.StatusInsufficientStorage,
+			"The server's disk is full, and what cannot be written to the audit log is not changed.")
+	case errors.Is(err, audit.ErrUnavailable):
+		return problem("AuditUnavailable", http.StatusServiceUnavailable,
+			"The audit log cannot be written or read, and what cannot be written to it is not changed.")
 	case errors.Is(err, backend.ErrClosed):
 		return problem("ServiceUnavailable", http.StatusServiceUnavailable, "The server is stopping.")
 	case errors.As(err, &full):

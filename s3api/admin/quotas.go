@@ -27,7 +27,7 @@ func getQuotas(rq *request) error {
 	return rq.answer(http.StatusOK, answer)
 }
 
-func getQuota(rq *request) error { return rq.answerAccount(http.StatusOK) }
+func getQuota(rq *request) error { return rq.answerLimit() }
 
 // putQuota replaces the limit: what the body leaves out is no limit.
 func putQuota(rq *request) error {
@@ -35,9 +35,10 @@ func putQuota(rq *request) error {
 	if err != nil {
 		return err
 	}
-	rq.handler.limitMu.Lock()
-	defer rq.handler.limitMu.Unlock()
-	return rq.setLimit(body.over(quota.Limit{}))
+	if err := rq.changeLimit(func(quota.Limit) quota.Limit { return body.over(quota.Limit{}) }); err != nil {
+		return err
+	}
+	return rq.answerLimit()
 }
 
 // patchQuota changes the figures that the body has. https://www.rfc-editor.org/rfc/rfc7396
@@ -46,39 +47,47 @@ func patchQuota(rq *request) error {
 	if err != nil {
 		return err
 	}
-	rq.handler.limitMu.Lock()
-	defer rq.handler.limitMu.Unlock()
-	account, err := rq.account()
-	if err != nil {
+	if err := rq.changeLimit(body.over); err != nil {
 		return err
 	}
-	return rq.setLimit(body.over(account.Limit))
+	return rq.answerLimit()
 }
 
 func deleteQuota(rq *request) error {
-	rq.handler.limitMu.Lock()
-	defer rq.handler.limitMu.Unlock()
-	if err := rq.storeLimit(quota.Limit{}); err != nil {
+	if err := rq.changeLimit(func(quota.Limit) quota.Limit { return quota.Limit{} }); err != nil {
 		return err
 	}
 	rq.w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-func (rq *request) setLimit(limit quota.Limit) error {
-	if err := rq.storeLimit(limit); err != nil {
-		return err
-	}
-	return rq.answerAccount(http.StatusOK)
+// changeLimit sets the limit of what the path names to what edit makes of it, if it is as the conditions say. The store
+// itself would take that of a user who does not exist.
+func (rq *request) changeLimit(edit func(quota.Limit) quota.Limit) error {
+	scope := rq.scope()
+	return rq.handler.config.Store.ChangeLimit(rq.r.Context(), scope, func(now quota.Limit) (quota.Limit, error) {
+		if _, err := rq.account(); err != nil {
+			return now, err
+		}
+		if err := rq.condition(limitETag(scope, now)); err != nil {
+			return now, err
+		}
+		after := edit(now)
+		rq.note(limitOf(scope, now), limitOf(scope, after))
+		return after, nil
+	})
 }
 
-// storeLimit sets the limit of what is there: the store itself would take that of a user who does not exist.
-func (rq *request) storeLimit(limit quota.Limit) error {
-	account, err := rq.account()
-	if err != nil {
-		return err
+// limitOf is what an administrator sets of a scope: what the ETag is of, and what the audit log has.
+func limitOf(scope quota.Scope, limit quota.Limit) adminapi.ScopeLimit {
+	return adminapi.ScopeLimit{
+		Scope: string(scope.Kind), Name: scope.Name, MaxBytes: limit.MaxBytes, MaxObjects: limit.MaxObjects,
 	}
-	return rq.handler.config.Store.SetLimit(rq.r.Context(), account.Scope, limit)
+}
+
+// limitETag returns the entity tag of a limit. What is stored meanwhile does not change it.
+func limitETag(scope quota.Scope, limit quota.Limit) string {
+	return documentETag(limitOf(scope, limit))
 }
 
 // scope is what the path names: a bucket, an owner, or the server.
@@ -116,6 +125,16 @@ func (rq *request) answerAccount(status int) error {
 		return err
 	}
 	return rq.answer(status, document(account))
+}
+
+// answerLimit answers with the account, under the ETag of its limit.
+func (rq *request) answerLimit() error {
+	account, err := rq.account()
+	if err != nil {
+		return err
+	}
+	rq.w.Header().Set("ETag", limitETag(account.Scope, account.Limit))
+	return rq.answer(http.StatusOK, document(account))
 }
 
 // document is an account as the API shows it.

@@ -91,9 +91,11 @@ func abortUploads(rq *request) error {
 	if err != nil {
 		return uploadProblem(err)
 	}
-	return rq.answer(http.StatusOK, adminapi.AbortedUploads{
+	answer := adminapi.AbortedUploads{
 		Uploads: out.Uploads, Bytes: out.Bytes, DryRun: body.DryRun, Next: uploadPosition(out.Next),
-	})
+	}
+	rq.note(nil, answer)
+	return rq.answer(http.StatusOK, answer)
 }
 
 // uploadFilter checks what chooses uploads.
@@ -161,7 +163,9 @@ func pruneVersions(rq *request) error {
 	if err != nil {
 		return err
 	}
-	return rq.answer(http.StatusOK, prunedDocument(out, body.DryRun))
+	answer := prunedDocument(out, body.DryRun)
+	rq.note(nil, answer)
+	return rq.answer(http.StatusOK, answer)
 }
 
 func (rq *request) pruneInput(body adminapi.Prune) (in backend.PruneInput, err error) {

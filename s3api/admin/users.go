@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -21,13 +20,7 @@ func userDocument(u iam.User) adminapi.User {
 }
 
 // userETag returns the entity tag of a user.
-func userETag(u iam.User) string {
-	raw, err := json.Marshal(userDocument(u))
-	if err != nil {
-		panic(err) // text, times and booleans always marshal
-	}
-	return etagOf(raw)
-}
+func userETag(u iam.User) string { return documentETag(userDocument(u)) }
 
 func (rq *request) answerUser(status int, u iam.User) error {
 	rq.w.Header().Set("ETag", userETag(u))
@@ -95,7 +88,10 @@ func putUser(rq *request) error {
 	settings := iam.User{Enabled: true}
 	body.over(&settings)
 	if rq.conditional() {
-		err := rq.changeUser(func(u *iam.User) { u.Enabled, u.Policies = settings.Enabled, settings.Policies })
+		err := rq.changeUser(func(u *iam.User) error {
+			u.Enabled, u.Policies = settings.Enabled, settings.Policies
+			return nil
+		})
 		if errors.Is(err, iam.ErrNoSuchUser) {
 			return rq.condition("")
 		}
@@ -107,6 +103,7 @@ func putUser(rq *request) error {
 	if err != nil {
 		return err
 	}
+	rq.note(nil, userDocument(u))
 	return rq.answerUser(http.StatusCreated, u)
 }
 
@@ -116,39 +113,44 @@ func patchUser(rq *request) error {
 	if err != nil {
 		return err
 	}
-	return rq.changeUser(body.over)
+	return rq.changeUser(func(u *iam.User) error {
+		body.over(u)
+		return nil
+	})
 }
 
 // changeUser changes the user that the path names, if they are as the conditions say.
-func (rq *request) changeUser(edit func(*iam.User)) error {
+func (rq *request) changeUser(edit func(*iam.User) error) error {
+	var old adminapi.User
 	u, err := rq.handler.config.Directory.ChangeUser(rq.r.Context(), rq.name, func(u *iam.User) error {
 		if err := rq.condition(userETag(*u)); err != nil {
 			return err
 		}
-		edit(u)
-		return nil
+		old = userDocument(*u)
+		return edit(u)
 	})
 	if err != nil {
 		return err
 	}
+	rq.note(old, userDocument(u))
 	return rq.answerUser(http.StatusOK, u)
 }
 
 // deleteUser removes a user who owns no buckets, and their limit: whoever gets the name later does not inherit it. A
 // bucket that the user makes at this very moment is root's to look after.
 func deleteUser(rq *request) error {
-	rq.handler.limitMu.Lock()
-	defer rq.handler.limitMu.Unlock()
-	err := rq.handler.config.Directory.DeleteUser(rq.r.Context(), rq.name, func(u iam.User) error {
+	remove := func(u iam.User) error {
 		if err := rq.condition(userETag(u)); err != nil {
 			return err
 		}
+		rq.note(userDocument(u), nil)
 		return rq.ownsNothing(u.Name)
-	})
-	if err != nil {
-		return err
 	}
-	err = rq.handler.config.Store.SetLimit(rq.r.Context(), quota.OwnerScope(rq.name), quota.Limit{})
+	// In the course of a change of the limit, so that nobody sets it in between.
+	err := rq.handler.config.Store.ChangeLimit(rq.r.Context(), quota.OwnerScope(rq.name),
+		func(quota.Limit) (quota.Limit, error) {
+			return quota.Limit{}, rq.handler.config.Directory.DeleteUser(rq.r.Context(), rq.name, remove)
+		})
 	if err != nil {
 		return err
 	}
@@ -183,17 +185,18 @@ func (rq *request) ownsNothing(user string) error {
 }
 
 func attachPolicy(rq *request) error {
-	u, err := rq.handler.config.Directory.AttachPolicies(rq.r.Context(), rq.name, rq.second)
-	if err != nil {
-		return err
-	}
-	return rq.answer(http.StatusOK, userDocument(u))
+	return rq.changeUser(func(u *iam.User) error {
+		u.Policies = append(u.Policies, rq.second)
+		return nil
+	})
 }
 
 func detachPolicy(rq *request) error {
-	u, err := rq.handler.config.Directory.DetachPolicies(rq.r.Context(), rq.name, rq.second)
-	if err != nil {
-		return err
-	}
-	return rq.answer(http.StatusOK, userDocument(u))
+	return rq.changeUser(func(u *iam.User) error {
+		if !slices.Contains(u.Policies, rq.second) {
+			return fmt.Errorf("%w: %q", iam.ErrNotAttached, rq.second)
+		}
+		u.Policies = slices.DeleteFunc(u.Policies, func(p string) bool { return p == rq.second })
+		return nil
+	})
 }

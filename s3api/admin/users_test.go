@@ -159,24 +159,33 @@ func TestUserConditions(t *testing.T) {
 // Of many who change what they all have read, one succeeds.
 func TestConcurrentConditions(t *testing.T) {
 	f := newFixture(t)
-	u := f.user("PUT", "users/alice", "", http.StatusCreated)
-	var (
-		group sync.WaitGroup
-		mu    sync.Mutex
-		got   = map[int]int{} // by status, guarded by mu
-	)
-	for range 8 {
-		r := with(f.signed("PATCH", "users/alice", `{"enabled": false}`), "If-Match", u.ETag)
-		group.Go(func() {
-			status := f.do(r).status
-			mu.Lock()
-			defer mu.Unlock()
-			got[status]++
-		})
-	}
-	group.Wait()
-	if got[http.StatusOK] != 1 || got[http.StatusPreconditionFailed] != 7 {
-		t.Errorf("statuses %v", got)
+	f.user("PUT", "users/alice", "", http.StatusCreated)
+	f.key("users/alice/keys", `{"access_key": "AK1"}`)
+	for path, body := range map[string]string{
+		"users/alice":         `{"enabled": false}`,
+		"keys/AK1":            `{"enabled": false}`,
+		"quotas/server":       `{"max_bytes": 100}`,
+		"quotas/owners/alice": `{"max_bytes": 100}`,
+	} {
+		etag := f.do(f.signed("GET", path, "")).header.Get("ETag")
+		var (
+			group sync.WaitGroup
+			mu    sync.Mutex
+			got   = map[int]int{} // by status, guarded by mu
+		)
+		for range 8 {
+			r := with(f.signed("PATCH", path, body), "If-Match", etag)
+			group.Go(func() {
+				status := f.do(r).status
+				mu.Lock()
+				defer mu.Unlock()
+				got[status]++
+			})
+		}
+		group.Wait()
+		if got[http.StatusOK] != 1 || got[http.StatusPreconditionFailed] != 7 {
+			t.Errorf("%s: statuses %v", path, got)
+		}
 	}
 }
 

@@ -6,6 +6,10 @@
 // admin:Administer. Others may read what is told of themselves: users/me, and usage, history and quota of the owner
 // they are.
 //
+//	GET    openapi.json            all of this in OpenAPI 3.1, readable without credentials
+//	GET    server                  Server: version, limits, disk
+//	GET    audit                   AuditPage: ?after=NUMBER&limit=1..1000&user=NAME&since=RFC3339, all of them optional
+//
 //	GET    usage                   Overview: the server, every owner, every bucket, the disk
 //	GET    usage/{bucket}          Account
 //	GET    usage/owners/{user}     Account of all buckets that the user owns
@@ -64,9 +68,16 @@
 //	POST   webhooks/{name}/test    WebhookTest; sends an event, once
 //	GET    events?after=N&limit=N  Events: those that are still kept, above a sequence; at most MaxEvents
 //
-// A user, a webhook and a policy have an ETag, the hash of their JSON: GET tells it, and so does what changes one. PUT, PATCH and
-// DELETE with If-Match are refused with 412 where it is another by then, so that two administrators do not overwrite
-// each other. PUT of a policy with If-None-Match: * is refused with 412 where there is one already.
+// What can be changed has an ETag: users, keys, policies, webhooks, buckets, and limits, whose ETag does not change with what
+// is stored. GET tells it, and so does what changes one. What changes something (attaching a policy and rotating a key
+// among it, by the ETag of the user and of the key) with If-Match is refused with 412 where it is another by then, so that
+// two administrators do not overwrite each other: read it again, and decide again. With If-None-Match: * it is refused
+// with 412 where there is one already. Without either it takes what is there. 428 is never answered: PATCH changes only
+// what it names, and PUT either refuses what is there or means to replace it.
+//
+// A change is written to the audit log before it is made, and what came of it before it is answered. Where the log
+// cannot be written nothing is changed: 507 InsufficientStorage where the disk is full, 503 AuditUnavailable otherwise.
+// Attempts that are answered 401 or 403 are recorded, too, as far as they are not too many.
 //
 // Errors are Problem documents. Sizes are bytes. A limit of 0 means no limit.
 package adminapi
@@ -124,6 +135,8 @@ type Account struct {
 	// and Growth are in answers of usage only.
 	OldestUpload *time.Time `json:"oldest_upload,omitempty"`
 	Growth       *Growth    `json:"growth,omitempty"`
+	// ETag is that of the limit. It comes in the header of an answer about one limit.
+	ETag string `json:"-"`
 }
 
 // Overview is what is stored in all.
@@ -148,6 +161,8 @@ type Bucket struct {
 	Name    string    `json:"name"`
 	Created time.Time `json:"created"`
 	Owner   string    `json:"owner"`
+	// ETag comes in the header of an answer about one bucket.
+	ETag string `json:"-"`
 }
 
 // Buckets are all buckets, by name.

@@ -47,6 +47,8 @@ type Key struct {
 	Enabled     bool      `json:"enabled"`
 	// Expires is when the key can no longer be used; zero means never.
 	Expires time.Time `json:"expires,omitzero"`
+	// ETag comes in the header of an answer about one key.
+	ETag string `json:"-"`
 }
 
 // Keys are access keys, in order.

@@ -1,4 +1,8 @@
-// Package adminclient talks to a Plimsoll server's admin API, which package adminapi describes.
+// Package adminclient talks to a Plimsoll server's admin API, which package adminapi describes. It is what the command
+// line of Plimsoll uses. Beside the standard library it needs packages of this module only.
+//
+// Sizes are bytes; a limit of 0 is no limit. Buckets, limits, users, keys and policies have an ETag, by which a change
+// can be made only if nobody else has made one in between: see Client.IfMatch.
 //
 // A Client may be used concurrently. Its methods return *Problem where the server refused; any other error means that
 // the server was not reached, or that what answered is not a Plimsoll server. Nothing is retried: every call is safe to
@@ -8,6 +12,7 @@ package adminclient
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -37,6 +42,7 @@ type Client struct {
 	endpoint             string // without a slash at the end
 	accessKey, secretKey string
 	region               string
+	ifMatch              string // see IfMatch
 	http                 *http.Client
 }
 
@@ -54,6 +60,20 @@ func New(endpoint, accessKey, secretKey, region string, httpClient *http.Client)
 	return &Client{
 		endpoint: u.Scheme + "://" + u.Host, accessKey: accessKey, secretKey: secretKey, region: region, http: httpClient,
 	}, nil
+}
+
+// IfMatch returns a client whose changes are made only to what has this ETag still. The Problem PreconditionFailed says
+// that it is another by then, and that nothing was changed:
+//
+//	account, err := client.Quota(ctx, scope)
+//	// decide
+//	account, err = client.IfMatch(account.ETag).ChangeQuota(ctx, scope, limit)
+//
+// It is for one change: after that the ETag is another. An ETag that a method is given goes before it.
+func (c *Client) IfMatch(etag string) *Client {
+	conditional := *c
+	conditional.ifMatch = etag
+	return &conditional
 }
 
 // Overview returns what is stored in all.
@@ -128,6 +148,14 @@ func (c *Client) Buckets(ctx context.Context) ([]adminapi.Bucket, error) {
 	return all.Buckets, err
 }
 
+// Bucket returns a bucket.
+func (c *Client) Bucket(ctx context.Context, name string) (adminapi.Bucket, error) {
+	if name == "" {
+		return adminapi.Bucket{}, errNoName
+	}
+	return get[adminapi.Bucket](ctx, c, "buckets/"+url.PathEscape(name))
+}
+
 // CreateBucket makes a bucket with a limit, which may be empty. The Problem BucketAlreadyExists says that there is one.
 func (c *Client) CreateBucket(
 	ctx context.Context, name string, limit adminapi.Limit,
@@ -136,6 +164,7 @@ func (c *Client) CreateBucket(
 		return account, errNoName
 	}
 	err = c.do(ctx, http.MethodPut, "buckets/"+url.PathEscape(name), limit, &account)
+	account.ETag = "" // it is the bucket's
 	return account, err
 }
 
@@ -206,12 +235,16 @@ func (c *Client) build(ctx context.Context, rq request) (*http.Request, error) {
 	if rq.raw != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	switch rq.ifMatch {
+	ifMatch := rq.ifMatch
+	if rq.method != http.MethodGet {
+		ifMatch = cmp.Or(ifMatch, c.ifMatch)
+	}
+	switch ifMatch {
 	case "":
 	case NoPolicy:
 		request.Header.Set("If-None-Match", "*")
 	default:
-		request.Header.Set("If-Match", rq.ifMatch)
+		request.Header.Set("If-Match", ifMatch)
 	}
 	sum := sha256.Sum256(rq.raw)
 	sigv4.Sign(request, c.accessKey, c.secretKey, c.region, hex.EncodeToString(sum[:]), time.Now())
@@ -233,7 +266,19 @@ func (c *Client) send(ctx context.Context, rq request) (etag string, err error) 
 	if err != nil {
 		return "", fmt.Errorf("read the answer of %s: %w", c.endpoint, err)
 	}
-	return response.Header.Get("ETag"), c.read(response, content, rq.answer)
+	etag = response.Header.Get("ETag")
+	err = c.read(response, content, rq.answer)
+	switch answer := rq.answer.(type) {
+	case *adminapi.Account:
+		answer.ETag = etag
+	case *adminapi.Bucket:
+		answer.ETag = etag
+	case *adminapi.Key:
+		answer.ETag = etag
+	case *adminapi.CreatedKey:
+		answer.ETag = etag
+	}
+	return etag, err
 }
 
 // read turns an answer into what was asked for, or a *Problem.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/admin"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/webhook"
 )
@@ -31,37 +33,74 @@ const (
 	region    = "eu-central-1"
 )
 
-func newServer(t *testing.T) *httptest.Server {
-	t.Helper()
-	store, err := backend.Open(backend.Options{Dir: t.TempDir(), NoSync: true})
+// testServer is a server with an empty store.
+type testServer struct {
+	*httptest.Server
+	url, accessKey, secretKey string
+
+	close func() error
+}
+
+func (s *testServer) stop() {
+	if err := s.close(); err != nil {
+		panic(err)
+	}
+}
+
+// startServer starts a server in a directory of its own, which stop removes.
+func startServer() *testServer { return startIn("us-east-1") }
+
+func startIn(region string) *testServer {
+	dir, err := os.MkdirTemp("", "adminclient-")
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
+	}
+	store, err := backend.Open(backend.Options{Dir: dir, NoSync: true})
+	if err != nil {
+		panic(err)
 	}
 	keyring, err := encryption.ParseKeyring(encryption.DefaultKeyName + " " + strings.Repeat("A", 43) + "=")
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	directory, err := iam.Open(context.Background(), iam.Options{
 		Records: store, Keyring: keyring, RootAccessKey: accessKey, RootSecretKey: secretKey,
 	})
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
+	}
+	log, err := audit.Open(audit.Options{Dir: dir, NoSync: true})
+	if err != nil {
+		panic(err)
 	}
 	webhooks, err := webhook.Open(context.Background(), webhook.Options{Store: store, Keyring: keyring, Region: region})
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	server := httptest.NewServer(admin.New(admin.Config{
-		Store: store, Directory: directory, Webhooks: webhooks, Gatherer: prometheus.NewRegistry(),
+	s := &testServer{accessKey: accessKey, secretKey: secretKey}
+	s.Server = httptest.NewServer(admin.New(admin.Config{
+		Store: store, Directory: directory, Webhooks: webhooks, Gatherer: prometheus.NewRegistry(), Audit: log,
 		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}),
+		About:    adminapi.About{Version: "v1", Region: region},
 	}))
+	s.url = s.URL
+	s.close = func() error {
+		http.DefaultClient.CloseIdleConnections()
+		s.Server.Close()
+		return errors.Join(store.Close(), log.Close(), os.RemoveAll(dir))
+	}
+	return s
+}
+
+func newServer(t *testing.T) *httptest.Server {
+	t.Helper()
+	server := startIn(region)
 	t.Cleanup(func() {
-		server.Close()
-		if err := store.Close(); err != nil {
+		if err := server.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return server
+	return server.Server
 }
 
 func newClient(t *testing.T) *adminclient.Client {

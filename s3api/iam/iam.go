@@ -153,6 +153,8 @@ type state struct {
 	credentials map[string]*Credential
 	// names are the users by canonical id.
 	names map[string]string
+	// secrets are those of the keys in credentials: a key that the next state has still is not opened again.
+	secrets map[*Key]string
 }
 
 // Open reads what the store has.
@@ -211,11 +213,18 @@ func (s *state) clone() *state {
 
 // publish derives what follows from a state and puts it in force.
 func (d *Directory) publish(s *state) error {
+	last := d.state.Load()
+	if last == nil {
+		last = new(state)
+	}
 	compiled := make(map[string]*policy.Policy, len(s.policies))
 	for name, p := range s.policies {
-		c, err := policy.CompileIdentity([]byte(p.Document))
-		if err != nil {
-			return fmt.Errorf("policy %q: %w", name, err)
+		c := last.compiled[name]
+		if c == nil || last.policies[name] != p {
+			var err error
+			if c, err = policy.CompileIdentity([]byte(p.Document)); err != nil {
+				return fmt.Errorf("policy %q: %w", name, err)
+			}
 		}
 		compiled[name] = c
 	}
@@ -232,6 +241,7 @@ func (d *Directory) publish(s *state) error {
 		}
 		identities[name] = identity
 	}
+	s.secrets = make(map[*Key]string, len(s.keys))
 	s.credentials = make(map[string]*Credential, len(s.keys))
 	for id, k := range s.keys {
 		u, identity := s.users[k.User], identities[k.User]
@@ -252,10 +262,14 @@ func (d *Directory) publish(s *state) error {
 			within.Bounds = []*policy.Policy{boundary}
 			identity = &within
 		}
-		secret, err := d.open(k)
-		if err != nil {
-			return fmt.Errorf("access key %q: %w", id, err)
+		secret, known := last.secrets[k]
+		if !known {
+			var err error
+			if secret, err = d.open(k); err != nil {
+				return fmt.Errorf("access key %q: %w", id, err)
+			}
 		}
+		s.secrets[k] = secret
 		s.credentials[id] = &Credential{Secret: secret, Identity: identity}
 	}
 	d.state.Store(s)

@@ -185,11 +185,13 @@ type Rotation struct {
 // RotateKey makes a key that takes the place of another, whose user and description it has. The old one can be used
 // until its grace has passed, and no longer than it could before. It fails with ErrNoSuchKey, ErrReserved for root's,
 // ErrNoKeyring and *InvalidError.
-func (d *Directory) RotateKey(ctx context.Context, id string, how Rotation) (k Key, secret string, err error) {
+func (d *Directory) RotateKey(
+	ctx context.Context, id string, how Rotation, checks ...KeyCheck,
+) (k Key, secret string, err error) {
 	err = d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
-		old := s.keys[id]
-		if old == nil {
-			return nil, ErrNoSuchKey
+		old, err := s.checked(id, checks)
+		if err != nil {
+			return nil, err
 		}
 		added, plain, err := d.addKey(s, NewKey{
 			User: old.User, Name: old.Name, Description: old.Description, Policy: old.Policy, Expires: how.Expires,
@@ -211,9 +213,32 @@ func (d *Directory) RotateKey(ctx context.Context, id string, how Rotation) (k K
 	return k, secret, nil
 }
 
+// KeyCheck decides on a change of a key, which it is shown as it is. Its error is returned, and nothing changes. No
+// other change comes in between.
+type KeyCheck func(Key) error
+
+// checked returns a key that all checks are content with.
+func (s *state) checked(id string, checks []KeyCheck) (*Key, error) {
+	k := s.keys[id]
+	if k == nil {
+		return nil, ErrNoSuchKey
+	}
+	for _, check := range checks {
+		if err := check(*k); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
 // SetKeyEnabled lets a key be used, or not. It fails with ErrNoSuchKey.
-func (d *Directory) SetKeyEnabled(ctx context.Context, id string, enabled bool) (Key, error) {
+func (d *Directory) SetKeyEnabled(ctx context.Context, id string, enabled bool, checks ...KeyCheck) (Key, error) {
 	return d.ChangeKey(ctx, id, "", func(k *Key) error {
+		for _, check := range checks {
+			if err := check(*k); err != nil {
+				return err
+			}
+		}
 		k.Enabled = enabled
 		return nil
 	})
@@ -255,15 +280,10 @@ func (d *Directory) ChangeKey(ctx context.Context, id, secret string, edit func(
 }
 
 // DeleteKey removes a key, unless a check fails for it: its error is returned. It fails with ErrNoSuchKey.
-func (d *Directory) DeleteKey(ctx context.Context, id string, checks ...func(Key) error) error {
+func (d *Directory) DeleteKey(ctx context.Context, id string, checks ...KeyCheck) error {
 	return d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
-		if s.keys[id] == nil {
-			return nil, ErrNoSuchKey
-		}
-		for _, check := range checks {
-			if err := check(*s.keys[id]); err != nil {
-				return nil, err
-			}
+		if _, err := s.checked(id, checks); err != nil {
+			return nil, err
 		}
 		delete(s.keys, id)
 		return []meta.PutRecord{put[Key](keyRecord, id, nil)}, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/policy"
 )
@@ -46,6 +47,8 @@ func toFailed(err error) *failed {
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.Is(err, audit.ErrUnavailable):
+		return auditFailed(err)
 	case errors.As(err, &bad):
 		return invalidArgument(bad)
 	case errors.As(err, &malformed):

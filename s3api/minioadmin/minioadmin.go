@@ -46,6 +46,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/s3api"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/minioadmin/sealed"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
@@ -66,6 +67,8 @@ type Config struct {
 	Region                string
 	Domains               []string
 	Data, Version, Commit string
+	// Audit records what is changed, and attempts that were denied; nil means that they are not recorded.
+	Audit *audit.Log
 	// Log gets what an operator should know; nil means nowhere.
 	Log *slog.Logger
 	// Now is the clock; time.Now where nil.
@@ -158,6 +161,8 @@ type request struct {
 	body    []byte // held to its hash
 	call    call
 	reply   reply
+	// before and after are what the call has changed, for the audit log; nil where it says no more than its name.
+	before, after any
 }
 
 // reply is an answer that is ready to be sent: when all that the call does is done.
@@ -189,6 +194,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (rq *request) serve() error {
 	// Before anything is said of what exists.
 	if err := rq.authenticate(); err != nil {
+		rq.recordDenial(err)
 		return err
 	}
 	version, name, _ := strings.Cut(strings.TrimPrefix(rq.r.URL.Path, s3api.MinIOAdminPrefix), "/")
@@ -202,13 +208,14 @@ func (rq *request) serve() error {
 	}
 	if !rq.call.self {
 		if err := rq.authorize(""); err != nil {
+			rq.recordDenial(err)
 			return err
 		}
 	}
 	if err := rq.readBody(); err != nil {
 		return err
 	}
-	return rq.call.serve(rq)
+	return rq.recorded()
 }
 
 // query returns a parameter of the request.

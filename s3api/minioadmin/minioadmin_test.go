@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -20,6 +21,7 @@ import (
 	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/minioadmin"
 	"github.com/plimsoll/plimsoll/s3api/minioadmin/sealed"
@@ -41,6 +43,7 @@ type fixture struct {
 	t     *testing.T
 	store *backend.Store
 	users *iam.Directory
+	audit *audit.Log
 	url   string
 	http  *http.Client
 }
@@ -62,18 +65,22 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	log, err := audit.Open(audit.Options{Dir: dir, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	config := s3api.Config{
 		Store: store, Directory: directory, Keyring: keyring, Region: region, RetryAfter: time.Hour,
 		IdleTimeout: 10 * time.Second, Log: slog.New(slog.DiscardHandler),
 		MinIOAdmin: minioadmin.New(minioadmin.Config{
 			Store: store, Directory: directory, Region: region, Data: "/srv/data",
-			Version: "v1", Commit: "c0ffee",
+			Version: "v1", Commit: "c0ffee", Audit: log,
 		}),
 	}
 	server := httptest.NewServer(s3api.New(config, s3api.NewMetrics()))
 	t.Cleanup(func() {
 		server.Close()
-		if err := store.Close(); err != nil {
+		if err := errors.Join(store.Close(), log.Close()); err != nil {
 			t.Error(err)
 		}
 		report, err := backend.Check(context.Background(), dir, true)
@@ -81,7 +88,7 @@ func newFixture(t *testing.T) *fixture {
 			t.Errorf("check: %v, %v", report.Problems, err)
 		}
 	})
-	return &fixture{t: t, store: store, users: directory, url: server.URL, http: server.Client()}
+	return &fixture{t: t, store: store, users: directory, audit: log, url: server.URL, http: server.Client()}
 }
 
 // bucket makes a bucket of an owner.

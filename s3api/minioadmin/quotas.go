@@ -73,9 +73,11 @@ func setBucketQuota(rq *request) error {
 	if err != nil {
 		return err
 	}
+	before := account.Limit
 	account.Limit.MaxBytes = int64(size)
 	if err := rq.handler.config.Store.SetLimit(rq.r.Context(), account.Scope, account.Limit); err != nil {
 		return err
 	}
+	rq.noteLimit(account.Scope, before, account.Limit)
 	return rq.done(http.StatusOK)
 }
