@@ -13,6 +13,7 @@ import (
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/acl"
 	"github.com/plimsoll/plimsoll/s3api/postpolicy"
+	"github.com/plimsoll/plimsoll/s3api/sigv2"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -114,18 +115,22 @@ func formError(err error) error {
 }
 
 // policyFields are those that sign a form; it has all of them, or none.
-var policyFields = []string{"policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"}
+var (
+	policyFields   = []string{"policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"}
+	policyFieldsV2 = []string{"policy", "AWSAccessKeyId", "signature"}
+)
 
 // authenticateForm finds out whose the form is, and returns its policy. A form without one is anonymous.
 func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) {
-	if form.has("awsaccesskeyid") || form.has("signature") {
-		return nil, s3err("InvalidRequest",
-			"The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
+	fields := policyFields
+	version2 := form.has("awsaccesskeyid") || form.has("signature")
+	if version2 {
+		fields = policyFieldsV2
 	}
 	signed := false
 	missing := ""
-	for _, name := range policyFields {
-		if form.has(name) {
+	for _, name := range fields {
+		if form.has(strings.ToLower(name)) {
 			signed = true
 		} else if missing == "" {
 			missing = name
@@ -138,15 +143,26 @@ func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) 
 		return nil, missingField(missing)
 	}
 	encoded := form.fields["policy"]
-	identity, err := rq.handler.verifier.VerifyPolicy(sigv4.PolicyAuth{
-		Policy: encoded, Algorithm: form.fields["x-amz-algorithm"], Credential: form.fields["x-amz-credential"],
-		Date: form.fields["x-amz-date"], Signature: form.fields["x-amz-signature"],
-		Token: form.fields["x-amz-security-token"],
-	})
-	if err != nil {
-		return nil, err
+	var (
+		identity *sigv4.Identity
+		err      error
+	)
+	if version2 {
+		identity, err = rq.handler.version2.VerifyPolicy(sigv2.PolicyAuth{
+			Policy: encoded, AccessKey: form.fields["awsaccesskeyid"], Signature: form.fields["signature"],
+			Token: form.fields["x-amz-security-token"],
+		})
+	} else {
+		identity, err = rq.handler.verifier.VerifyPolicy(sigv4.PolicyAuth{
+			Policy: encoded, Algorithm: form.fields["x-amz-algorithm"], Credential: form.fields["x-amz-credential"],
+			Date: form.fields["x-amz-date"], Signature: form.fields["x-amz-signature"],
+			Token: form.fields["x-amz-security-token"],
+		})
 	}
-	if err := rq.identify(identity); err != nil {
+	if err == nil {
+		err = rq.identify(identity)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if rq.origin != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/acl"
 	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
+	"github.com/plimsoll/plimsoll/s3api/sigv2"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 	"github.com/plimsoll/plimsoll/s3api/sts"
 	"github.com/plimsoll/plimsoll/s3api/webhook"
@@ -67,6 +68,7 @@ const MinIOAdminPrefix = "/minio/admin/v"
 type Handler struct {
 	config   Config
 	verifier *sigv4.Verifier
+	version2 *sigv2.Verifier
 	sts      *sts.Handler
 	domains  []string // longest first, each with a leading dot
 	metrics  *Metrics
@@ -116,6 +118,7 @@ func New(config Config, metrics *Metrics) *Handler {
 	}
 	h := &Handler{config: config, metrics: metrics, domains: sortedDomains(config.Domains)}
 	h.verifier = NewVerifier(config)
+	h.version2 = &sigv2.Verifier{Secret: h.verifier.Secret, Session: h.verifier.Session, Now: h.verifier.Now}
 	tokens := NewVerifier(config)
 	tokens.Service = sts.Service
 	h.sts = &sts.Handler{Directory: config.Directory, Verifier: tokens, Log: config.Log}
@@ -206,6 +209,9 @@ func (rq *request) serve(host string, virtual bool) error {
 	}
 	rq.allowOrigin()
 	if err := rq.authenticate(); err != nil {
+		return err
+	}
+	if err := rq.hoistHeaders(); err != nil {
 		return err
 	}
 	if err := rq.refuseAnonymous(); err != nil {

@@ -1,0 +1,54 @@
+package s3api
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/plimsoll/plimsoll/s3api/sigv2"
+)
+
+// hoisted are the parameters of presigned URLs that mean the header of that name, beside user metadata: SDKs move headers
+// there, so that whoever uses the URL need not send them. S3 does not take all of them: tags, locks and checksums in a
+// query are ignored, and aws-sdk-js relies on it (it has the checksum of an empty body there).
+var hoisted = []string{
+	"x-amz-acl", "x-amz-checksum-mode", "x-amz-expected-bucket-owner", "x-amz-grant-full-control", "x-amz-grant-read",
+	"x-amz-grant-read-acp", "x-amz-grant-write", "x-amz-grant-write-acp", "x-amz-server-side-encryption",
+	"x-amz-server-side-encryption-aws-kms-key-id", "x-amz-server-side-encryption-bucket-key-enabled",
+	"x-amz-storage-class", "x-amz-website-redirect-location",
+}
+
+// hoistedV2 are those that Signature Version 2 has besides.
+var hoistedV2 = []string{"content-md5", "content-type"}
+
+// hoistHeaders gives a request with a presigned URL the headers that stand in its query. A header that is sent wins: it
+// is signed as well.
+func (rq *request) hoistHeaders() error {
+	if rq.identity == nil || !rq.identity.Presigned {
+		return nil
+	}
+	var header http.Header
+	for name, values := range rq.query {
+		name = strings.ToLower(name)
+		if !strings.HasPrefix(name, "x-amz-meta-") && !slices.Contains(hoisted, name) &&
+			(rq.identity.Version != sigv2.Version || !slices.Contains(hoistedV2, name)) {
+			continue
+		}
+		if len(rq.r.Header.Values(name)) > 0 {
+			continue
+		}
+		if !isHeaderText(name, values[0]) {
+			return invalidArgument(name, values[0], "The parameter cannot be a header.")
+		}
+		if header == nil {
+			header = rq.r.Header.Clone()
+		}
+		header.Set(name, values[0])
+	}
+	if header != nil {
+		r := *rq.r
+		r.Header = header
+		rq.r = &r
+	}
+	return nil
+}
