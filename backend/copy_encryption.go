@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"hash"
@@ -45,10 +46,14 @@ func (in *CopyObjectInput) keys(source meta.Object) (copyKeys, error) {
 	return copyKeys{from: from, to: from, envelope: envelope.Marshal()}, nil
 }
 
-// sums reports what the copy of a source does not take from it: a checksum, where another kind is asked for, and the
-// MD5, which becomes the ETag of a copy that no longer hides it.
+// sums reports what the copy of a source does not take from it: a checksum, where another kind is asked for, or the
+// source has one of its parts' checksums and not of its bytes; and the MD5, which becomes the ETag of a copy that no
+// longer hides it.
 func (in *CopyObjectInput) sums(source meta.Object, envelope []byte) (a checksum.Algorithm, needsMD5 bool) {
-	if in.Algorithm != source.Checksum.Algorithm {
+	switch {
+	case source.Checksum.Type == checksum.Composite:
+		a = cmp.Or(in.Algorithm, source.Checksum.Algorithm)
+	case in.Algorithm != source.Checksum.Algorithm:
 		a = in.Algorithm
 	}
 	return a, hidesMD5(source.Encryption) && !hidesMD5(envelope) && !isMultipart(source.ETag)
@@ -75,7 +80,8 @@ func (s *Store) sumCopy(
 		writers     []io.Writer
 		md5Value    []byte
 	)
-	if a != checksum.None {
+	value := combined(source, a)
+	if a != checksum.None && value == nil {
 		sum = checksum.New(a)
 		writers = append(writers, sum)
 	}
@@ -90,7 +96,10 @@ func (s *Store) sumCopy(
 		}
 	}
 	if sum != nil {
-		object.Checksum = checksum.Checksum{Algorithm: a, Value: sum.Sum(nil)}
+		value = sum.Sum(nil)
+	}
+	if value != nil {
+		object.Checksum = checksum.Checksum{Algorithm: a, Value: value}
 		object.Parts = nil // their checksums are of the old kind
 	}
 	if md5Sum != nil {
@@ -98,6 +107,23 @@ func (s *Store) sumCopy(
 	}
 	object.ETag = copiedETag(source, keys.envelope, md5Value)
 	return nil
+}
+
+// combined returns the checksum of all bytes of an object whose parts have checksums that can be combined; nil where they
+// cannot, and the bytes have to be read.
+func combined(source meta.Object, a checksum.Algorithm) []byte {
+	if a == checksum.None || a != source.Checksum.Algorithm || len(source.Parts) == 0 {
+		return nil
+	}
+	sums := make([]checksum.PartSum, len(source.Parts))
+	for i, p := range source.Parts {
+		sums[i] = checksum.PartSum{Value: p.Checksum, Size: p.Size}
+	}
+	value, err := checksum.Combine(a, sums)
+	if err != nil {
+		return nil
+	}
+	return value
 }
 
 // recrypt reads the source and writes its bytes again, under the key of the copy. It returns meta.ErrStale where the

@@ -50,8 +50,9 @@ type CopyObjectOutput struct {
 }
 
 // CopyObject makes an object that shares the source's blobs: no byte is moved, unless a checksum of another kind is
-// asked for, which reads them. It is charged in full. The copy keeps the source's ETag, checksum and parts. Where one of
-// the two is encrypted and the other is not, the bytes are read and written again.
+// asked for, which reads them. It is charged in full. The copy keeps the source's ETag, checksum and parts; but where the
+// checksum is one of the parts' checksums, the copy has one of its bytes, and no parts. Where one of the two is encrypted
+// and the other is not, the bytes are read and written again.
 //
 // It fails with meta.ErrNoSuchBucket and meta.ErrNoSuchKey (of the source or the destination), ErrCopySourceTooLarge,
 // meta.ErrPreconditionFailed, *quota.ExceededError, *InsufficientStorageError and ErrConflict.

@@ -72,6 +72,42 @@ func TestCopyObjectKeepsWhatIsNotReplaced(t *testing.T) {
 	}
 }
 
+// A checksum of the parts' checksums would say of a copy that it has parts. S3 gives the copy one of its bytes; that of a
+// CRC follows from those of the parts.
+func TestCopyOfCompositeChecksum(t *testing.T) {
+	for _, a := range []checksum.Algorithm{checksum.CRC32, checksum.SHA256} {
+		t.Run(a.String(), func(t *testing.T) {
+			f := open(t)
+			pieces := [][]byte{noise(MinPartBytes, 1), noise(1000, 2)}
+			id := f.createUpload("from", meta.Upload{Algorithm: a, Type: checksum.Composite})
+			var parts []CompletedPart
+			for i, piece := range pieces {
+				part, err := f.UploadPart(background, UploadPartInput{
+					Bucket: "b", Key: "from", Upload: id, Number: i + 1, Body: checked(piece, a),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				parts = append(parts, CompletedPart{Number: i + 1, ETag: part.ETag, Algorithm: a, Checksum: sumOf(a, piece)})
+			}
+			if _, err := f.tryComplete("from", id, parts...); err != nil {
+				t.Fatal(err)
+			}
+			blobs := len(f.blobIDs())
+			whole := bytes.Join(pieces, nil)
+			copied, err := f.CopyObject(background, CopyObjectInput{Source: Source{Bucket: "b", Key: "from"}, Bucket: "b", Key: "to"})
+			if err != nil || copied.Checksum.Type != checksum.FullObject || !bytes.Equal(copied.Checksum.Value, sumOf(a, whole)) ||
+				len(copied.Parts) != 0 {
+				t.Errorf("%+v, error %v", copied.ObjectHead, err)
+			}
+			f.wantContent("to", whole)
+			if n := len(f.blobIDs()); n != blobs {
+				t.Errorf("%d blobs are on disk, and were %d: a copy has moved bytes", n, blobs)
+			}
+		})
+	}
+}
+
 func TestCopyObjectOntoItself(t *testing.T) {
 	f := open(t)
 	f.put("k", []byte("content"))

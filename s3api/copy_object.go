@@ -69,7 +69,10 @@ func (rq *request) copyInput(source *copySource) (backend.CopyObjectInput, error
 	if !in.ReplaceTags {
 		in.Source.Check = rq.mayCopyTags(source, in.Source.Check)
 	}
-	changes := replace || rq.asksForEncryption() || in.WebsiteRedirect != "" || rq.r.Header.Get("X-Amz-Storage-Class") != "" || source.Version != ""
+	// A source under a customer's key is not copied onto itself under that key, unless the request says so.
+	decrypts := rq.r.Header.Get(sourceCustomerKey.algorithm) != ""
+	changes := replace || decrypts || rq.asksForEncryption() || in.WebsiteRedirect != "" ||
+		rq.r.Header.Get("X-Amz-Storage-Class") != "" || source.Version != ""
 	if !changes && source.Bucket == rq.bucket && source.Key == rq.key {
 		return in, s3err("InvalidRequest", "This copy request is illegal because it is trying to copy an object to "+
 			"itself without changing the object's metadata, storage class, website redirect location or encryption "+

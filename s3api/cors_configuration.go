@@ -1,6 +1,7 @@
 package s3api
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -150,15 +151,13 @@ func (rq *request) preflight() error {
 			"resource's CORS spec."
 		return refused
 	}
-	rq.setCORS(origin, rule)
-	if len(asked) > 0 {
-		rq.w.set("Access-Control-Allow-Headers", strings.ToLower(strings.Join(asked, ", ")))
-	}
+	rq.setCORS(origin, rule, asked)
 	return rq.done(http.StatusOK)
 }
 
 // allowOrigin sets the headers by which a browser shows the answer, whatever it will be, to a page from elsewhere, where
-// the bucket's rules allow that.
+// the bucket's rules allow that. What a preflight would ask for counts here, too, where it stands in the request: no
+// browser sends that, but S3 reads it.
 func (rq *request) allowOrigin() {
 	origin := rq.r.Header.Get("Origin")
 	if origin == "" || rq.bucket == "" {
@@ -168,13 +167,15 @@ func (rq *request) allowOrigin() {
 	if err != nil || access.cors == nil {
 		return
 	}
-	if rule, ok := access.cors.Match(origin, rq.r.Method, nil); ok {
-		rq.setCORS(origin, rule)
+	method := cmp.Or(rq.r.Header.Get("Access-Control-Request-Method"), rq.r.Method)
+	asked := listed(rq.r.Header.Values("Access-Control-Request-Headers"))
+	if rule, ok := access.cors.Match(origin, method, asked); ok {
+		rq.setCORS(origin, rule, asked)
 	}
 }
 
-// setCORS sets the headers that a rule gives to an answer.
-func (rq *request) setCORS(origin string, rule *cors.Rule) {
+// setCORS sets the headers that a rule gives to an answer. asked are the headers that were asked for.
+func (rq *request) setCORS(origin string, rule *cors.Rule, asked []string) {
 	if rule.AnyOrigin() {
 		rq.w.set("Access-Control-Allow-Origin", "*")
 	} else {
@@ -182,6 +183,9 @@ func (rq *request) setCORS(origin string, rule *cors.Rule) {
 		rq.w.set("Access-Control-Allow-Credentials", "true")
 	}
 	rq.w.set("Access-Control-Allow-Methods", strings.Join(rule.Methods, ", "))
+	if len(asked) > 0 {
+		rq.w.set("Access-Control-Allow-Headers", strings.ToLower(strings.Join(asked, ", ")))
+	}
 	if len(rule.Expose) > 0 {
 		rq.w.set("Access-Control-Expose-Headers", strings.Join(rule.Expose, ", "))
 	}

@@ -203,6 +203,13 @@ func TestCORSOfAnswers(t *testing.T) {
 				"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "", "Access-Control-Max-Age": "",
 			},
 		},
+		// What a preflight would ask for counts in other requests, too.
+		{"asked method", call{method: "DELETE", path: "/photos/absent", header: map[string]string{
+			"Origin": "https://app.example.com", "Access-Control-Request-Method": "PUT",
+		}}, 204, allowed},
+		{"other asked method", call{method: "GET", path: "/photos/k", header: map[string]string{
+			"Origin": "https://app.example.com", "Access-Control-Request-Method": "DELETE",
+		}}, 200, nil},
 		{"other method", call{method: "DELETE", path: "/photos/k", header: origin}, 204, nil},
 		{"other origin", call{method: "GET", path: "/photos", header: map[string]string{"Origin": "https://example.org"}}, 200, nil},
 		{"no origin", call{method: "GET", path: "/photos"}, 200, nil},

@@ -337,6 +337,14 @@ func TestEncryptedCopies(t *testing.T) {
 			t.Errorf("%q", got.body)
 		}
 	})
+	// Without a key of its own the copy is not under the customer's: that is a change.
+	t.Run("onto itself, from a customer's key", func(t *testing.T) {
+		s.putWith("/photos/own", "hello", sseA).want(t, 200)
+		s.putWith("/photos/own", "", with(sourceA, headers{"x-amz-copy-source": "/photos/own"})).want(t, 200).wantEncryption(t, sseS3)
+		if got := s.get("/photos/own").want(t, 200).wantEncryption(t, sseS3); got.body != "hello" {
+			t.Errorf("%q", got.body)
+		}
+	})
 	t.Run("without the source's key", func(t *testing.T) {
 		source := headers{"x-amz-copy-source": "/photos/a"}
 		s.putWith("/photos/copy", "", source).wantError(t, 400, "InvalidRequest")

@@ -66,8 +66,8 @@ for version in (None, "s3v4"):
     headers = {"Content-Type": "", "x-amz-meta-a": "b"} if version else {"Content-Type": ""}
     request = urllib.request.Request(url, data=small, method="PUT", headers=headers)
     urllib.request.urlopen(request, context=context)
-    got = s3.get_object(Bucket="boto", Key="presigned")
-    assert got["Body"].read() == small and got["Metadata"] == {"a": "b"}, got
+    stored = s3.get_object(Bucket="boto", Key="presigned")
+    assert stored["Body"].read() == small and stored["Metadata"] == {"a": "b"}, stored
     s3.delete_object(Bucket="boto", Key="presigned")
 s3.put_object(Bucket="boto", Key="presigned", Body=small)
 
