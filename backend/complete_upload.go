@@ -38,6 +38,8 @@ type CompleteMultipartUploadInput struct {
 	// Size is what the client says of the whole object's size; negative where it says nothing.
 	Size         int64
 	Precondition meta.Precondition
+	// Check is called with the upload and may refuse it; nil accepts.
+	Check func(meta.Upload) error
 }
 
 // CompleteMultipartUpload makes an object of an upload's parts. It writes metadata only, whatever the size. Parts that
@@ -108,6 +110,11 @@ func (s *Store) prepareComplete(
 	upload, err := s.meta.Upload(ctx, in.Bucket, in.Key, in.Upload)
 	if err != nil {
 		return meta.CompleteUpload{}, nil, err
+	}
+	if in.Check != nil {
+		if err := in.Check(upload); err != nil {
+			return meta.CompleteUpload{}, nil, err
+		}
 	}
 	if len(in.Parts) == 0 {
 		return meta.CompleteUpload{}, nil, ErrNoParts

@@ -49,6 +49,20 @@ func TestIdentityPolicies(t *testing.T) {
 	s.do(call{method: http.MethodPut, path: "/other", as: nobody}).wantError(t, 403, "AccessDenied")
 }
 
+// Who may list only a part of a bucket hears of what is missing there, and not elsewhere.
+func TestMissingUnderAPrefix(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.policy("photos", statement("Allow", `"*"`, "s3:ListBucket", "arn:aws:s3:::photos", `{"StringLike":{"s3:prefix":"public/*"}}`))
+	somebody := s.user("somebody")
+	s.do(call{method: http.MethodGet, path: "/photos/public/k", as: somebody}).wantError(t, 403, "AccessDenied") // may not read
+	s.policy("photos", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*"},
+		{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::photos","Condition":{"StringLike":{"s3:prefix":"public/*"}}}]}`)
+	s.do(call{method: http.MethodGet, path: "/photos/public/k", as: somebody}).wantError(t, 404, "NoSuchKey")
+	s.do(call{method: http.MethodGet, path: "/photos/private/k", as: somebody}).wantError(t, 403, "AccessDenied")
+}
+
 // Whoever owns a bucket may do everything in it, but for what its policy denies.
 func TestOwner(t *testing.T) {
 	s := newServer(t)

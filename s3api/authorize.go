@@ -149,6 +149,8 @@ func (rq *request) hideMissing(err error) error {
 	if !reads || rq.who.Unbounded() || rq.access == nil || !errors.Is(err, meta.ErrNoSuchKey) {
 		return err
 	}
+	// A condition on s3:prefix is one on the key.
+	rq.missing = true
 	if rq.allow(permission{action: "s3:ListBucket", grant: acl.Read}, rq.access, "") == nil {
 		return err
 	}
@@ -198,6 +200,9 @@ func (rq *request) conditionValue(name string) []string {
 	case "aws:referer":
 		return headerValue(rq.r.Header, "Referer")
 	case "s3:prefix", "s3:delimiter", "s3:max-keys":
+		if rq.missing && name == "s3:prefix" {
+			return []string{string(rq.key)}
+		}
 		// Of a parameter that is given twice the first counts, here as there.
 		if parameter := strings.TrimPrefix(name, "s3:"); rq.query.Has(parameter) {
 			return []string{rq.query.Get(parameter)}

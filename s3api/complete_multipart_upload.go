@@ -33,7 +33,7 @@ func completeMultipartUpload(rq *request) error {
 	}
 	in := backend.CompleteMultipartUploadInput{
 		Bucket: rq.bucket, Key: rq.key, Upload: meta.UploadID(rq.query.Get("uploadId")),
-		Size: -1, Precondition: precondition,
+		Size: -1, Precondition: precondition, Check: rq.checkUploadKey,
 	}
 	if in.Checksum, err = rq.wholeChecksum(); err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/backend/checksum"
 	"github.com/plimsoll/plimsoll/backend/encryption"
 	"github.com/plimsoll/plimsoll/backend/meta"
 )
@@ -229,6 +230,18 @@ func (rq *request) uploadKey(envelope []byte) (*encryption.DataKey, error) {
 		return nil, s3err("InvalidRequest", "The provided encryption parameters did not match the ones used originally.")
 	}
 	return key, err
+}
+
+// checkUploadKey refuses the completion of an upload with another customer's key than it was begun with. Without a key it
+// is refused only where the client chose a checksum: S3 asks for none elsewhere, and older clients send none.
+func (rq *request) checkUploadKey(upload meta.Upload) error {
+	envelope := upload.Encryption
+	if e, err := encryption.UnmarshalEnvelope(envelope); rq.r.Header.Get(ownCustomerKey.algorithm) == "" &&
+		(upload.Algorithm == checksum.None || err != nil || e.Kind() != encryption.Customer) {
+		return nil
+	}
+	_, err := rq.uploadKey(envelope)
+	return err
 }
 
 // setEncryption tells how an object or an upload is encrypted.

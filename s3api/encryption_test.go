@@ -354,6 +354,33 @@ func TestEncryptedCopies(t *testing.T) {
 	})
 }
 
+// An upload under a customer's key is not completed with another one, nor without one where the client chose a checksum.
+func TestCompleteWithCustomerKey(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	for _, test := range []struct {
+		name          string
+		begin, finish headers
+		status        int
+	}{
+		{"its key", sseA, sseA, 200},
+		{"another key", sseA, sseB, 400},
+		{"no key", sseA, nil, 200},
+		{"no key, with a checksum", with(sseA, headers{"x-amz-checksum-algorithm": "CRC32"}), nil, 400},
+		{"a key for nothing", nil, sseA, 400},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			id := s.newUpload("/photos/k", test.begin)
+			part := with(test.begin, headers{"x-amz-checksum-crc32": "NhCmhg=="})
+			delete(part, "x-amz-checksum-algorithm")
+			etag := s.putWith("/photos/k?partNumber=1&uploadId="+id, "hello", part).want(t, 200).header.Get("Etag")
+			document := "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>" + etag +
+				"</ETag><ChecksumCRC32>NhCmhg==</ChecksumCRC32></Part></CompleteMultipartUpload>"
+			s.do(call{method: http.MethodPost, path: "/photos/k?uploadId=" + id, body: document, header: test.finish}).want(t, test.status)
+		})
+	}
+}
+
 func TestBucketEncryption(t *testing.T) {
 	s := newServer(t)
 	s.bucket("photos")

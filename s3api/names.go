@@ -19,7 +19,7 @@ func ValidBucketName(name string) bool {
 		case alphanumeric:
 		case i == 0 || i == len(name)-1:
 			return false
-		case c == '.' && name[i-1] == '.':
+		case name[i-1] == '.', c == '.' && name[i-1] == '-': // a label begins and ends as the name does
 			return false
 		case c != '-' && c != '.':
 			return false

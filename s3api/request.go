@@ -33,6 +33,8 @@ type request struct {
 	asked    *meta.Settings  // what the body sets, once it has been read, of an operation that sets what it has
 	access   *bucketAccess   // the bucket of the path; nil where none is named, or it does not exist
 	rawBody  idleBody        // the body as it comes from the connection
+	// missing says that the key is not there, and that it is to be decided whether that may be told.
+	missing bool
 	// checksumsOfObject says that x-amz-checksum- headers are not of this request's body.
 	checksumsOfObject bool
 	// origin is what events tell of the request; nil where nobody wants to be told.

@@ -230,7 +230,10 @@ func (rq *request) errorXML(e *Error) []byte {
 	x := newXML(512)
 	x.open("Error")
 	x.text("Code", e.Code)
-	x.text("Message", e.Message)
+	// S3 has quotation marks in messages as they are, and elsewhere escaped.
+	x.open("Message")
+	x.raw(strings.ReplaceAll(string(appendEscaped(nil, e.Message)), "&quot;", `"`))
+	x.close("Message")
 	for _, extra := range e.Extra {
 		x.text(extra.Name, extra.Value)
 	}

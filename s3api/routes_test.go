@@ -149,7 +149,7 @@ func TestAuthentication(t *testing.T) {
 func TestBucketNames(t *testing.T) {
 	for name, valid := range map[string]bool{
 		"abc": true, "a.b.c": true, "my-bucket.ab.cd": true, "123": true, "ab": false, "Abc": false, "a_b_c": false,
-		"-abc": false, "abc-": false, ".abc": false, "a..b": false, "a.-b": true, "192.168.5.4": false, "xn--abc": false,
+		"-abc": false, "abc-": false, ".abc": false, "a..b": false, "a.-b": false, "a-.b": false, "192.168.5.4": false, "xn--abc": false,
 		"abc-s3alias": false, "": false, "_plimsoll": false,
 	} {
 		if got := s3api.ValidBucketName(name); got != valid {

@@ -127,7 +127,7 @@ func appendEscaped(b []byte, s string) []byte {
 		case c == '>':
 			b = append(b, "&gt;"...)
 		case c == '"':
-			b = append(b, "&#34;"...)
+			b = append(b, "&quot;"...)
 		case c < 0x20:
 			b = append(b, "&#x"...)
 			b = strconv.AppendUint(b, uint64(c), 16)

@@ -27,7 +27,7 @@ func TestAppendEscaped(t *testing.T) {
 		"":              "",
 		"plain":         "plain",
 		"<a>":           "&lt;a&gt;",
-		`a&"b`:          "a&amp;&#34;b",
+		`a&"b`:          "a&amp;&quot;b",
 		"\x00a\x1f":     "&#x0;a&#x1f;",
 		"\u00e9t\u00e9": "\u00e9t\u00e9",
 		"a\uffffb":      "a&#xffff;b",

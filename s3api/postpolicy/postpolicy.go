@@ -249,7 +249,8 @@ func isExempt(field string) bool {
 	case "awsaccesskeyid", "signature", "x-amz-signature", "policy", "file":
 		return true
 	}
-	return strings.HasPrefix(field, "x-ignore-")
+	// A checksum restricts what the form may upload, so no policy need allow it.
+	return strings.HasPrefix(field, "x-ignore-") || strings.HasPrefix(field, "x-amz-checksum-")
 }
 
 // holds reports whether a field's value is what the condition wants. A list of content types must begin with the prefix

@@ -40,6 +40,7 @@ func TestCheck(t *testing.T) {
 		{"starts with anything", `["starts-with", "$key", ""]`, form("key", "x"), ""},
 		{"missing field", `{"key": "a"}, {"acl": "private"}`, form("key", "a"), `["eq", "$acl", "private"]`},
 		{"field without condition", `{"key": "a"}`, form("key", "a", "acl", "public-read"), "Extra input fields: acl"},
+		{"checksum", `{"key": "a"}`, form("key", "a", "x-amz-checksum-crc32", "1"), ""},
 		{"ignored field", `{"key": "a"}`, form("key", "a", "x-ignore-me", "1"), ""},
 		{"bucket", `{"bucket": "other"}, {"key": "a"}`, form("key", "a"), "$bucket"},
 		{"content types", `["starts-with", "$Content-Type", "image/"]`, form("content-type", "image/png, image/gif"), ""},

@@ -70,7 +70,7 @@ func headerTime(r *http.Request, now time.Time) (time.Time, error) {
 			t, ok = t.UTC(), err == nil
 		}
 	}
-	if !ok {
+	if !ok || t.Unix() < 0 {
 		return time.Time{}, errAccessDenied(msgNoDate)
 	}
 	if d := now.Sub(t); d > maxSkew || d < -maxSkew {
