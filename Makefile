@@ -9,7 +9,7 @@ GOLANGCI_LINT_VERSION := v2.15.0
 VERSITYGW_VERSION     := v1.8.0
 FUZZTIME      ?= 20000x
 
-.PHONY: build check fmt lint test race fuzz e2e conformance big bench
+.PHONY: build check fmt lint test race fuzz e2e conformance minio-go big bench
 
 build: ## dist/plimsoll
 	$(GO) build -trimpath -o dist/plimsoll ./cmd/plimsoll
@@ -39,6 +39,9 @@ e2e: ## the real binary and every client; none may be missing
 
 conformance: $(VERSITYGW) ## a public S3 test suite; what it may fail stands in e2e/conformance/expected-failures
 	$(GO) run ./e2e/conformance
+
+minio-go: ## the functional tests of MinIO's client, which this downloads; see e2e/conformance/miniogo
+	$(GO) run ./e2e/conformance --suite minio-go --parallel 4
 
 big: ## 5 GiB in and out with the server's memory watched; needs 11 GiB of disk
 	PLIMSOLL_BIG=1 $(GO) test -count=1 -timeout 30m -v -run TestMemory ./e2e

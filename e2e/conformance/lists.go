@@ -16,6 +16,12 @@ var excludedFile string
 //go:embed expected-failures
 var expectedFile string
 
+//go:embed miniogo/names
+var minioNamesFile string
+
+//go:embed miniogo/expected-failures
+var minioExpectedFile string
+
 // test is one of the suite's tests.
 type test struct {
 	group string
@@ -26,17 +32,17 @@ type test struct {
 	reason string
 }
 
-// loadTests returns the tests in scope, in the suite's order, with what is expected of each.
-func loadTests() ([]test, error) {
-	tests, err := parseNames(namesFile)
+// loadTests returns the tests of a suite that are in scope, in their order, with what is expected of each.
+func loadTests(s *suite) ([]test, error) {
+	tests, err := parseNames(s.names)
 	if err != nil {
 		return nil, fmt.Errorf("names: %w", err)
 	}
-	excluded, err := parseReasons(excludedFile)
+	excluded, err := parseReasons(s.excluded)
 	if err != nil {
 		return nil, fmt.Errorf("excluded: %w", err)
 	}
-	expected, err := parseReasons(expectedFile)
+	expected, err := parseReasons(s.expected)
 	if err != nil {
 		return nil, fmt.Errorf("expected-failures: %w", err)
 	}

@@ -9,7 +9,13 @@ import (
 // The lists that are part of the program must be in order: a run would refuse them.
 func TestLists(t *testing.T) {
 	t.Parallel()
-	tests, err := loadTests()
+	for _, s := range suites {
+		t.Run(s.name, func(t *testing.T) { checkLists(t, s) })
+	}
+}
+
+func checkLists(t *testing.T, s *suite) {
+	tests, err := loadTests(s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,11 +3,13 @@
 //	go run ./e2e/conformance
 //	go run ./e2e/conformance --only '^PutBucketPolicy_' --verbose
 //	go run ./e2e/conformance --server http://127.0.0.1:9000 --only '^ListObjects_delimiter$'
+//	go run ./e2e/conformance --suite minio-go
 //
-// The suite is "versitygw test" of github.com/versity/versitygw, installed at the version that suiteVersion names. Three
-// files say what is run of it: "names" (what is in scope, by group), "excluded" (what is not, and why) and
-// "expected-failures" (what Plimsoll answers otherwise, and why). Where the suite and AWS's documentation disagree,
-// Plimsoll follows AWS.
+// The suite is "versitygw test" of github.com/versity/versitygw, or with --suite minio-go the functional tests of
+// github.com/minio/minio-go/v7, at the versions that suite.go names; the one must be installed, the other is downloaded
+// and built. Three files say what is run: "names" (what is in scope, by group), "excluded" (what is not, and why) and
+// "expected-failures" (what Plimsoll answers otherwise, and why); those of minio-go are in the directory miniogo. Where
+// a suite and AWS's documentation disagree, Plimsoll follows AWS.
 //
 // Every test is a process of its own, with a Plimsoll of its own on an empty directory: the suite calls its buckets
 // test-bucket-1, test-bucket-2 and so on in every process, and some tests list all buckets. So any number of tests run
@@ -39,6 +41,7 @@ import (
 
 // config is what a run does.
 type config struct {
+	suite    *suite
 	server   string // the address of a running server; empty starts one for each test
 	plimsoll string // the binary; built where empty
 	parallel int
@@ -72,6 +75,7 @@ func main() {
 func parseFlags(args []string) (*config, error) {
 	c := &config{out: os.Stdout, progress: os.Stderr}
 	f := flag.NewFlagSet("conformance", flag.ContinueOnError)
+	name := f.String("suite", suites[0].name, "the suite: versitygw or minio-go")
 	f.StringVar(&c.server, "server", "", "address of a running server, http://HOST:PORT (a fresh one for each test)")
 	f.StringVar(&c.plimsoll, "plimsoll", "", "Plimsoll's binary (built from the tree)")
 	f.IntVar(&c.parallel, "parallel", 4*runtime.NumCPU(), "tests that run at the same time; with --server always 1")
@@ -91,6 +95,14 @@ func parseFlags(args []string) (*config, error) {
 	if c.server != "" {
 		c.parallel = 1
 	}
+	for _, s := range suites {
+		if s.name == *name {
+			c.suite = s
+		}
+	}
+	if c.suite == nil {
+		return nil, fmt.Errorf("there is no suite %q", *name)
+	}
 	var err error
 	if c.only, err = regexp.Compile(*only); err != nil {
 		return nil, fmt.Errorf("--only: %w", err)
@@ -100,7 +112,7 @@ func parseFlags(args []string) (*config, error) {
 
 // run does what c says, in a directory that it removes.
 func run(ctx context.Context, c *config) (err error) {
-	tests, err := loadTests()
+	tests, err := loadTests(c.suite)
 	if err != nil {
 		return err
 	}
@@ -108,16 +120,16 @@ func run(ctx context.Context, c *config) (err error) {
 	if len(tests) == 0 {
 		return errors.New("no test in scope has such a name")
 	}
-	binary, err := findSuite()
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "plimsoll-conformance-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	s := &stand{suite: binary, dir: dir, timeout: c.timeout, plimsoll: c.plimsoll}
+	binary, err := c.suite.find(ctx, dir)
+	if err != nil {
+		return err
+	}
+	s := &stand{suite: c.suite, binary: binary, dir: dir, timeout: c.timeout, plimsoll: c.plimsoll}
 	if c.server != "" {
 		s.fixed = &target{
 			endpoint: c.server, accessKey: os.Getenv("PLIMSOLL_ACCESS_KEY"), secretKey: os.Getenv("PLIMSOLL_SECRET_KEY"),
@@ -133,7 +145,7 @@ func run(ctx context.Context, c *config) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r := newReport(results, time.Since(began))
+	r := newReport(c.suite, results, time.Since(began))
 	r.print(c.out, c.verbose)
 	if c.jsonFile != "" {
 		if err := r.writeJSON(c.jsonFile); err != nil {

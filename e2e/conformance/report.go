@@ -57,9 +57,9 @@ type testReport struct {
 	Log     string  `json:"server_log,omitempty"`
 }
 
-// newReport counts results by group, in their order.
-func newReport(results []result, took time.Duration) *report {
-	r := &report{Suite: suiteModule + " " + suiteVersion, Seconds: took.Seconds()}
+// newReport counts the results of a suite by group, in their order.
+func newReport(s *suite, results []result, took time.Duration) *report {
+	r := &report{Suite: s.module + " " + s.version, Seconds: took.Seconds()}
 	groups := map[string]*groupCount{}
 	for _, v := range results {
 		g := groups[v.group]

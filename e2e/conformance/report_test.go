@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestSays(t *testing.T) {
+func TestVersitygwPassed(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, raw string
@@ -21,10 +21,37 @@ func TestSays(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := says(plain([]byte(tt.raw)), "PASS"); got != tt.want {
+			if got := versitygwPassed(plain([]byte(tt.raw))); got != tt.want {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestMinioPassed(t *testing.T) {
+	t.Parallel()
+	for output, want := range map[string]bool{
+		"":                                    true, // one test says nothing at all
+		`{"status":"PASS","name":"a"}` + "\n": true,
+		`{"status":"PASS"}` + "\n" + `{"status":"FAIL"}` + "\n": false,
+		`{"status":"NA"}` + "\n":                                false,
+		"not JSON\n" + `{"status":"PASS"}`:                      true,
+	} {
+		if got := minioPassed(output); got != want {
+			t.Errorf("%q: got %v, want %v", output, got, want)
+		}
+	}
+}
+
+func TestSingleTests(t *testing.T) {
+	t.Parallel()
+	got, err := singleTests("package main\n\nfunc testA() {\n}\n\nfunc testB(n int) {\n}\n\nfunc main() {\n\ttestA()\n}\n")
+	if err != nil || !strings.Contains(got, `case "testA":`) || strings.Contains(got, "testB()") ||
+		strings.Count(got, "func main() {") != 1 {
+		t.Errorf("%v\n%s", err, got)
+	}
+	if _, err := singleTests("package main\n"); err == nil {
+		t.Error("a program without a main has none to replace")
 	}
 }
 
@@ -43,7 +70,7 @@ func TestReport(t *testing.T) {
 			outcome: outcome{passed: true}, verdict: passedAnyway,
 		},
 	}
-	r := newReport(results, 90*time.Second)
+	r := newReport(suites[0], results, 90*time.Second)
 	if want := (counts{Passed: 1, ExpectedFailure: 1, Unexpected: 3, Total: 5}); r.Total != want {
 		t.Errorf("total %+v, want %+v", r.Total, want)
 	}

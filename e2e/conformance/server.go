@@ -37,12 +37,22 @@ type server struct {
 	logs    *bytes.Buffer // what it printed; to be read when it has ended
 }
 
-// start starts a server below dir, and waits until it says where it listens.
-func start(ctx context.Context, binary, dir string) (*server, error) {
+// start starts a server below dir, with TLS if that is asked for, and waits until it says where it listens.
+func start(ctx context.Context, binary, dir string, secure bool) (*server, error) {
 	addressFile := filepath.Join(dir, "address")
 	v := &server{binary: binary, data: filepath.Join(dir, "data"), exited: make(chan struct{}), logs: &bytes.Buffer{}}
 	v.command = exec.Command(binary, "serve", "--data", v.data, "--sync=none", "--log-level=debug",
 		"--address=127.0.0.1:0", "--address-file", addressFile, "--shutdown-timeout=10s")
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+		key, err := writeCertificate(dir)
+		if err != nil {
+			return nil, err
+		}
+		v.certificate = filepath.Join(dir, certificateName)
+		v.command.Args = append(v.command.Args, "--tls-cert", v.certificate, "--tls-key", key)
+	}
 	v.command.Env = append(cleanEnvironment(dir), "PLIMSOLL_ACCESS_KEY="+accessKey, "PLIMSOLL_SECRET_KEY="+secretKey)
 	v.command.Stdout, v.command.Stderr = v.logs, v.logs
 	if err := v.command.Start(); err != nil {
@@ -57,7 +67,7 @@ func start(ctx context.Context, binary, dir string) (*server, error) {
 		v.kill()
 		return nil, fmt.Errorf("start: %w\n%s", err, v.logs)
 	}
-	v.target = target{endpoint: "http://" + address, accessKey: accessKey, secretKey: secretKey}
+	v.target = target{endpoint: scheme + address, accessKey: accessKey, secretKey: secretKey, certificate: v.certificate}
 	return v, nil
 }
 
