@@ -2,6 +2,7 @@ package s3api
 
 import (
 	"encoding/xml"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -57,6 +58,9 @@ func completeMultipartUpload(rq *request) error {
 	rq.checksumsOfObject = true
 	var body completeRequest
 	if err := rq.readXML("CompleteMultipartUpload", maxCompleteBytes, &body); err != nil {
+		if e := (*Error)(nil); errors.As(err, &e) && e.Code == "MissingRequestBodyError" {
+			return s3err("MalformedXML") // no document names no parts, as an empty one
+		}
 		return err
 	}
 	if in.Parts, err = completedParts(body); err != nil {

@@ -51,7 +51,7 @@ func TestMultipart(t *testing.T) {
 		}{
 			"no parts":    {"<CompleteMultipartUpload/>", "MalformedXML", 400},
 			"not xml":     {"hello", "MalformedXML", 400},
-			"empty":       {"", "MissingRequestBodyError", 400},
+			"empty":       {"", "MalformedXML", 400},
 			"other root":  {"<Delete/>", "MalformedXML", 400},
 			"order":       {parts(2, two, 1, one), "InvalidPartOrder", 400},
 			"twice":       {parts(1, one, 1, one), "InvalidPartOrder", 400},

@@ -114,7 +114,9 @@ func (s *tagSet) tags(most int) ([]meta.Tag, error) {
 	return tags, checkTags(tags, most)
 }
 
+// writeTags answers with tags. S3 promises no order; some clients count on one by their keys.
 func (rq *request) writeTags(tags []meta.Tag) error {
+	tags = slices.SortedFunc(slices.Values(tags), func(a, b meta.Tag) int { return strings.Compare(a.Key, b.Key) })
 	x := newXML(256 + 128*len(tags))
 	x.root("Tagging")
 	x.open("TagSet")

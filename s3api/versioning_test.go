@@ -241,6 +241,11 @@ func TestTagging(t *testing.T) {
 		if got := put(tag("a", "b")); got.status >= 300 {
 			t.Errorf("%s: %s", path, got.body)
 		}
+		put(tag("b", "")+tag("B", "1")+tag("a", "2")).want(t, map[string]int{"/photos/k": 200, "/photos": 204}[path])
+		if body := s.get(path + "?tagging").body; !strings.Contains(body, tag("B", "1")+tag("a", "2")+tag("b", "")) {
+			t.Errorf("%s: the tags are not sorted: %s", path, body)
+		}
+		put(tag("a", "b")).want(t, map[string]int{"/photos/k": 200, "/photos": 204}[path])
 		put(tag("a", "b")+tag("a", "c")).wantError(t, 400, "InvalidTag")
 		put(tag(strings.Repeat("k", 129), "b")).wantError(t, 400, "InvalidTag")
 		put(tag("a", strings.Repeat("v", 257))).wantError(t, 400, "InvalidTag")
