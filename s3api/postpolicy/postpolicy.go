@@ -69,7 +69,7 @@ func Parse(raw []byte) (*Policy, error) {
 	}
 	var expiration, conditions json.RawMessage
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		switch strings.ToLower(name) {
+		switch name { // as it is written: only what conditions are about is taken in any case
 		case "expiration":
 			expiration = members[name]
 		case "conditions":
@@ -184,9 +184,7 @@ func (p *Policy) addList(raw json.RawMessage) error {
 	if !isField || !isValue {
 		return errJSON()
 	}
-	c := newCondition(operator, field, value)
-	c.text = string(raw)
-	p.conditions = append(p.conditions, c)
+	p.conditions = append(p.conditions, newCondition(operator, field, value))
 	return nil
 }
 

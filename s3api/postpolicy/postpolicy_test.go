@@ -32,6 +32,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"nothing asked", ``, form(), ""},
 		{"simple", `{"key": "a"}`, form("key", "a"), ""},
+		{"told with blanks", `["eq","$key","a"]`, form("key", "b"), `Policy Condition failed: ["eq", "$key", "a"]`},
 		{"simple, other value", `{"key": "a"}`, form("key", "b"), "Policy Condition failed"},
 		{"eq", `["eq", "$key", "a"]`, form("key", "a"), ""},
 		{"operator in capitals", `["EQ", "$Key", "a"]`, form("key", "a"), ""},
@@ -131,6 +132,8 @@ func TestParseRefuses(t *testing.T) {
 		{"null", `null`, noJSON},
 		{"more behind it", string(document(``)) + `{}`, noJSON},
 		{"no expiration", `{"conditions": []}`, "Policy missing expiration."},
+		{"another case", `{"EXPIRATION": "2026-05-01T12:00:01Z", "conditions": []}`, `Unexpected: "EXPIRATION"`},
+		{"another case of conditions", `{"expiration": "2026-05-01T12:00:01Z", "CONDITIONS": []}`, `Unexpected: "CONDITIONS"`},
 		{"expiration that is no text", `{"expiration": true, "conditions": []}`, noJSON},
 		{"no time", `{"expiration": "tomorrow", "conditions": []}`, "Invalid 'expiration' value: 'tomorrow'"},
 		{"no conditions", `{"expiration": "2026-05-01T12:00:01Z"}`, "Policy missing conditions."},
