@@ -34,7 +34,7 @@ func (rq *request) hoistHeaders() error {
 			(rq.identity.Version != sigv2.Version || !slices.Contains(hoistedV2, name)) {
 			continue
 		}
-		if len(rq.r.Header.Values(name)) > 0 {
+		if rq.r.Header.Get(name) != "" {
 			continue
 		}
 		if !isHeaderText(name, values[0]) {

@@ -79,8 +79,8 @@ func (s *signed) head() string {
 		}
 	}
 	if s.presigned {
-		for name, values := range s.query {
-			if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") {
+		for name, values := range s.query { // in lower case
+			if strings.HasPrefix(name, "x-amz-") {
 				if _, sent := amz[name]; !sent {
 					amz[name] = strings.Join(values, ",")
 				}
@@ -102,7 +102,7 @@ func (s *signed) header(name string) string {
 	if value := s.r.Header.Get(name); value != "" || !s.presigned {
 		return value
 	}
-	return s.query.Get(strings.ToLower(name))
+	return strings.Join(s.query[strings.ToLower(name)], ",")
 }
 
 // resources are what may have been signed, the likeliest first. The path of a bucket is signed with a slash behind it,

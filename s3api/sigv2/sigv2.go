@@ -96,6 +96,12 @@ func (v *Verifier) verifyQuery(s *signed) (*sigv4.Identity, error) {
 			return nil, accessDenied("Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters")
 		}
 	}
+	for name := range s.query {
+		// Of two names that differ in case only, one would be signed and the other meant.
+		if lower := strings.ToLower(name); lower != name && (strings.HasPrefix(lower, "x-amz-") || strings.HasPrefix(lower, "content-")) {
+			return nil, badRequest("InvalidRequest", "The query parameter "+name+" must be in lower case.")
+		}
+	}
 	end, err := strconv.ParseInt(expires, 10, 64)
 	if err != nil {
 		return nil, accessDenied("Invalid date (should be seconds since epoch): " + expires)

@@ -151,6 +151,15 @@ func TestPresignedHeaders(t *testing.T) {
 	if _, err := verifier(now).Verify(request("PUT", target), ""); err != nil {
 		t.Error(err)
 	}
+	// What is added must not stand beside what is signed, whatever is read first.
+	for range 20 {
+		for _, extra := range []string{"&X-Amz-Meta-K=w", "&Content-Type=text/html", "&x-amz-meta-k=w", "&content-type=text/html"} {
+			_, err := verifier(now).Verify(request("PUT", target+extra), "")
+			if code(err) != "InvalidRequest" && code(err) != "SignatureDoesNotMatch" {
+				t.Errorf("%s: %v", extra, err)
+			}
+		}
+	}
 }
 
 func TestRefusals(t *testing.T) {
