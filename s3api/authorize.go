@@ -15,7 +15,6 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/acl"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/policy"
-	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
 // authorize decides whether the request may do what its operation does to what its path names. Operations without a
@@ -211,11 +210,10 @@ func (rq *request) conditionValue(name string) []string {
 		return rq.authType()
 	case "s3:signatureversion":
 		if rq.identity != nil {
-			return []string{rq.identity.Version}
+			return []string{"AWS4-HMAC-SHA256"}
 		}
 	case "s3:signatureage":
-		// Version 2 does not tell when a URL was signed.
-		if rq.identity != nil && rq.identity.Presigned && rq.identity.Version == sigv4.Version {
+		if rq.identity != nil && rq.identity.Presigned {
 			return []string{strconv.FormatInt(now.Sub(rq.identity.Time).Milliseconds(), 10)}
 		}
 	case "s3:requestobjecttagkeys":

@@ -4,7 +4,7 @@
 // # One request
 //
 // Handler gives the request an id, finds bucket and key in its path or host, looks its operation up in the routing
-// tables (routes.go), verifies SigV4, or SigV2, over the request as it came, decides whether its signer may do that
+// tables (routes.go), verifies SigV4 over the request as it came, decides whether its signer may do that
 // (authorize.go), and refuses headers that ask for what is not implemented. Then the operation's function answers, by
 // itself or through gofakes3. No byte of a body is read before the store has decided that the object fits: 100 Continue
 // goes out with the first read.

@@ -278,7 +278,7 @@ func readPostForm(body io.Reader, boundary string) (*postForm, error) {
 func (form *postForm) expand(filename string) error {
 	const variable = "${filename}"
 	for name, value := range form.fields {
-		if name == "policy" || name == "x-amz-signature" || name == "signature" {
+		if name == "policy" || name == "x-amz-signature" {
 			continue
 		}
 		if strings.Count(value, variable)*len(filename) > maxPostFieldBytes {

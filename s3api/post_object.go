@@ -13,7 +13,6 @@ import (
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/acl"
 	"github.com/plimsoll/plimsoll/s3api/postpolicy"
-	"github.com/plimsoll/plimsoll/s3api/sigv2"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -115,22 +114,18 @@ func formError(err error) error {
 }
 
 // policyFields are those that sign a form; it has all of them, or none.
-var (
-	policyFields   = []string{"policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"}
-	policyFieldsV2 = []string{"policy", "AWSAccessKeyId", "signature"}
-)
+var policyFields = []string{"policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"}
 
 // authenticateForm finds out whose the form is, and returns its policy. A form without one is anonymous.
 func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) {
-	fields := policyFields
-	version2 := form.has("awsaccesskeyid") || form.has("signature")
-	if version2 {
-		fields = policyFieldsV2
+	if form.has("awsaccesskeyid") || form.has("signature") {
+		return nil, s3err("InvalidRequest",
+			"The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.")
 	}
 	signed := false
 	missing := ""
-	for _, name := range fields {
-		if form.has(strings.ToLower(name)) {
+	for _, name := range policyFields {
+		if form.has(name) {
 			signed = true
 		} else if missing == "" {
 			missing = name
@@ -143,26 +138,15 @@ func (rq *request) authenticateForm(form *postForm) (*postpolicy.Policy, error) 
 		return nil, missingField(missing)
 	}
 	encoded := form.fields["policy"]
-	var (
-		identity *sigv4.Identity
-		err      error
-	)
-	if version2 {
-		identity, err = rq.handler.version2.VerifyPolicy(sigv2.PolicyAuth{
-			Policy: encoded, AccessKey: form.fields["awsaccesskeyid"], Signature: form.fields["signature"],
-			Token: form.fields["x-amz-security-token"],
-		})
-	} else {
-		identity, err = rq.handler.verifier.VerifyPolicy(sigv4.PolicyAuth{
-			Policy: encoded, Algorithm: form.fields["x-amz-algorithm"], Credential: form.fields["x-amz-credential"],
-			Date: form.fields["x-amz-date"], Signature: form.fields["x-amz-signature"],
-			Token: form.fields["x-amz-security-token"],
-		})
-	}
-	if err == nil {
-		err = rq.identify(identity)
-	}
+	identity, err := rq.handler.verifier.VerifyPolicy(sigv4.PolicyAuth{
+		Policy: encoded, Algorithm: form.fields["x-amz-algorithm"], Credential: form.fields["x-amz-credential"],
+		Date: form.fields["x-amz-date"], Signature: form.fields["x-amz-signature"],
+		Token: form.fields["x-amz-security-token"],
+	})
 	if err != nil {
+		return nil, err
+	}
+	if err := rq.identify(identity); err != nil {
 		return nil, err
 	}
 	if rq.origin != nil {

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"github.com/plimsoll/plimsoll/s3api/sigv2"
 )
 
 // hoisted are the parameters of presigned URLs that mean the header of that name, beside user metadata: SDKs move headers
@@ -18,9 +16,6 @@ var hoisted = []string{
 	"x-amz-storage-class", "x-amz-website-redirect-location",
 }
 
-// hoistedV2 are those that Signature Version 2 has besides.
-var hoistedV2 = []string{"content-md5", "content-type"}
-
 // hoistHeaders gives a request with a presigned URL the headers that stand in its query. A header that is sent wins: it
 // is signed as well.
 func (rq *request) hoistHeaders() error {
@@ -30,8 +25,7 @@ func (rq *request) hoistHeaders() error {
 	var header http.Header
 	for name, values := range rq.query {
 		name = strings.ToLower(name)
-		if !strings.HasPrefix(name, "x-amz-meta-") && !slices.Contains(hoisted, name) &&
-			(rq.identity.Version != sigv2.Version || !slices.Contains(hoistedV2, name)) {
+		if !strings.HasPrefix(name, "x-amz-meta-") && !slices.Contains(hoisted, name) {
 			continue
 		}
 		if rq.r.Header.Get(name) != "" {

@@ -139,10 +139,6 @@ func (rq *request) authenticate() error {
 		rq.who = iam.Anonymous
 		return nil
 	}
-	if errors.Is(err, sigv4.ErrV2) {
-		bucket, _ := rq.handler.bucketOfHost(rq.r.Host)
-		identity, err = rq.handler.version2.Verify(rq.r, bucket)
-	}
 	if err != nil {
 		return err
 	}

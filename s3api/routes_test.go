@@ -143,7 +143,7 @@ func TestAuthentication(t *testing.T) {
 	}}).wantError(t, 403, "SignatureDoesNotMatch")
 	s.do(call{method: http.MethodGet, path: "/photos", anonymous: true, header: map[string]string{
 		"Authorization": "AWS AKID:c2lnbmF0dXJl",
-	}}).wantError(t, 403, "AccessDenied")
+	}}).wantError(t, 400, "InvalidRequest")
 }
 
 func TestBucketNames(t *testing.T) {

@@ -18,7 +18,6 @@ import (
 	"github.com/plimsoll/plimsoll/s3api/acl"
 	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
-	"github.com/plimsoll/plimsoll/s3api/sigv2"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 	"github.com/plimsoll/plimsoll/s3api/sts"
 	"github.com/plimsoll/plimsoll/s3api/webhook"
@@ -68,7 +67,6 @@ const MinIOAdminPrefix = "/minio/admin/v"
 type Handler struct {
 	config   Config
 	verifier *sigv4.Verifier
-	version2 *sigv2.Verifier
 	sts      *sts.Handler
 	domains  []string // longest first, each with a leading dot
 	metrics  *Metrics
@@ -118,7 +116,6 @@ func New(config Config, metrics *Metrics) *Handler {
 	}
 	h := &Handler{config: config, metrics: metrics, domains: sortedDomains(config.Domains)}
 	h.verifier = NewVerifier(config)
-	h.version2 = &sigv2.Verifier{Secret: h.verifier.Secret, Session: h.verifier.Session, Now: h.verifier.Now}
 	tokens := NewVerifier(config)
 	tokens.Service = sts.Service
 	h.sts = &sts.Handler{Directory: config.Directory, Verifier: tokens, Log: config.Log}

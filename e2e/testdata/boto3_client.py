@@ -55,21 +55,14 @@ assert odd in [o["Key"] for o in s3.list_objects(Bucket="boto")["Contents"]]
 assert s3.get_object(Bucket="boto", Key=odd)["Body"].read() == b"odd"
 
 # Presigned URLs, by a client that knows nothing of S3. In us-east-1 boto3 presigns with the signature version of 2008
-# unless it is told otherwise.
+# unless it is told otherwise; that one is not served.
+presigner = boto3.client("s3", endpoint_url=endpoint, verify=certificate, config=Config(signature_version="s3v4"))
 context = ssl.create_default_context(cafile=certificate) if certificate else None
-for version in (None, "s3v4"):
-    presigner = boto3.client("s3", endpoint_url=endpoint, verify=certificate, config=Config(signature_version=version))
-    url = presigner.generate_presigned_url("get_object", Params={"Bucket": "boto", "Key": "dir/small"})
-    assert urllib.request.urlopen(url, context=context).read() == small
-    url = presigner.generate_presigned_url("put_object", Params={"Bucket": "boto", "Key": "presigned", "Metadata": {"a": "b"}})
-    # urllib sends a type of its own unless it is told otherwise. Metadata is in the URL, or is signed as a header.
-    headers = {"Content-Type": "", "x-amz-meta-a": "b"} if version else {"Content-Type": ""}
-    request = urllib.request.Request(url, data=small, method="PUT", headers=headers)
-    urllib.request.urlopen(request, context=context)
-    stored = s3.get_object(Bucket="boto", Key="presigned")
-    assert stored["Body"].read() == small and stored["Metadata"] == {"a": "b"}, stored
-    s3.delete_object(Bucket="boto", Key="presigned")
-s3.put_object(Bucket="boto", Key="presigned", Body=small)
+url = presigner.generate_presigned_url("get_object", Params={"Bucket": "boto", "Key": "dir/small"})
+assert urllib.request.urlopen(url, context=context).read() == small
+url = presigner.generate_presigned_url("put_object", Params={"Bucket": "boto", "Key": "presigned"})
+urllib.request.urlopen(urllib.request.Request(url, data=small, method="PUT", headers={"Content-Type": ""}), context=context)
+assert s3.get_object(Bucket="boto", Key="presigned")["Body"].read() == small
 
 
 def refused(call, status, code, **arguments):

@@ -86,12 +86,12 @@ func errQuery(message string, extra ...Element) *Error {
 	}
 }
 
-// ErrV2 is returned for a request that is signed with Signature Version 2: package sigv2 verifies those. Where that is
-// not wanted, it is the answer. It must not be changed.
-var ErrV2 = &Error{
-	Code:    "InvalidRequest",
-	Message: "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-	Status:  http.StatusBadRequest,
+func errV2() *Error {
+	return &Error{
+		Code:    "InvalidRequest",
+		Message: "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+		Status:  http.StatusBadRequest,
+	}
 }
 
 func errV4A(what string) *Error {

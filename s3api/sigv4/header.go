@@ -20,7 +20,7 @@ func (v *Verifier) parseHeader(r *http.Request, authorization string, now time.T
 	case strings.EqualFold(scheme, algorithmV4A):
 		return claim{}, errV4A("The signing algorithm " + algorithmV4A)
 	case strings.EqualFold(scheme, "AWS"):
-		return claim{}, ErrV2
+		return claim{}, errV2()
 	default:
 		return claim{}, errInvalidArgument(msgUnsupportedType, "Authorization", scheme)
 	}

@@ -64,8 +64,8 @@ func (v *Verifier) VerifyPolicy(a PolicyAuth) (*Identity, error) {
 		}
 	}
 	return &Identity{
-		Version: Version, AccessKey: c.accessKey, Token: c.token, Payload: c.payload, Time: c.time, Scope: c.scope,
-		SigningKey: key[:], Signature: strings.ToLower(a.Signature),
+		AccessKey: c.accessKey, Token: c.token, Payload: c.payload, Time: c.time, Scope: c.scope, SigningKey: key[:],
+		Signature: strings.ToLower(a.Signature),
 	}, nil
 }
 

@@ -111,13 +111,8 @@ type keyID struct {
 	accessKey, secret, date string
 }
 
-// Version is the value of s3:signatureversion.
-const Version = algorithm
-
 // Identity is who signed a request, and what for.
 type Identity struct {
-	// Version is that of the signature: Version, or that of package sigv2.
-	Version string
 	// AccessKey is the access key whose secret made the signature.
 	AccessKey string
 	// Token is the session token; empty unless the credentials are temporary.
@@ -180,7 +175,7 @@ func (v *Verifier) Verify(r *http.Request) (*Identity, error) {
 	case params.v4():
 		c, err = v.parseQuery(r, &params, now)
 	case params.v2():
-		return nil, ErrV2
+		return nil, errV2()
 	default:
 		return nil, ErrAnonymous
 	}
@@ -219,7 +214,6 @@ func (v *Verifier) check(r *http.Request, path, query string, c *claim) (*Identi
 		return nil, errMismatch(c, s)
 	}
 	return &Identity{
-		Version:    Version,
 		AccessKey:  c.accessKey,
 		Token:      c.token,
 		Presigned:  c.presigned,
