@@ -21,7 +21,7 @@ func abortMultipartUpload(rq *request) error {
 // checkInitiated compares x-amz-if-match-initiated-time, which is in whole seconds. A time that is still to come is
 // passed over, as those of conditional reads are.
 func (rq *request) checkInitiated() error {
-	wanted, ok := parseTime(rq.r.Header.Get("X-Amz-If-Match-Initiated-Time"))
+	wanted, ok := parseTime(headerOf(rq.r.Header, "X-Amz-If-Match-Initiated-Time"))
 	if !ok || wanted.After(rq.handler.config.Now()) {
 		return nil
 	}

@@ -48,7 +48,7 @@ const xmlSchemaInstance = "http://www.w3.org/2001/XMLSchema-instance"
 // headerACL returns the list that the headers ask for; given is false where they ask for none. owner is whose the bucket
 // or object is.
 func (rq *request) headerACL(owner, bucketOwner acl.Owner) (l acl.List, given bool, err error) {
-	canned, grants := rq.r.Header.Get("X-Amz-Acl"), rq.grantsInHeaders()
+	canned, grants := headerOf(rq.r.Header, "X-Amz-Acl"), rq.grantsInHeaders()
 	switch {
 	case canned != "" && grants:
 		return acl.List{}, false, s3err("InvalidRequest", "Specifying both Canned ACLs and Header Grants is not allowed.")
@@ -63,7 +63,7 @@ func (rq *request) headerACL(owner, bucketOwner acl.Owner) (l acl.List, given bo
 	}
 	l.Owner = owner
 	for _, h := range grantHeaders {
-		value := rq.r.Header.Get(h.name)
+		value := headerOf(rq.r.Header, h.name)
 		if value == "" {
 			continue
 		}
@@ -86,7 +86,7 @@ func (rq *request) headerACL(owner, bucketOwner acl.Owner) (l acl.List, given bo
 }
 
 func (rq *request) grantsInHeaders() bool {
-	return slices.ContainsFunc(grantHeaders, func(h grantHeader) bool { return rq.r.Header.Get(h.name) != "" })
+	return slices.ContainsFunc(grantHeaders, func(h grantHeader) bool { return headerOf(rq.r.Header, h.name) != "" })
 }
 
 // grantee finds the user or the group that a grant names.
@@ -175,7 +175,7 @@ func (rq *request) askedACL(owner acl.Owner) (acl.List, error) {
 	if !rq.access.aclsEnabled() {
 		return acl.List{}, s3err("AccessControlListNotSupported")
 	}
-	if rq.r.ContentLength > 0 && (rq.grantsInHeaders() || rq.r.Header.Get("X-Amz-Acl") != "") {
+	if rq.r.ContentLength > 0 && (rq.grantsInHeaders() || headerOf(rq.r.Header, "X-Amz-Acl") != "") {
 		return acl.List{}, s3err("UnexpectedContent")
 	}
 	l, given, err := rq.headerACL(owner, rq.access.owner.asGrantee())
@@ -205,7 +205,7 @@ func (rq *request) newObjectACL() ([]byte, error) {
 		return nil, err
 	}
 	if !rq.access.aclsEnabled() {
-		if canned := rq.r.Header.Get("X-Amz-Acl"); canned == "bucket-owner-full-control" {
+		if canned := headerOf(rq.r.Header, "X-Amz-Acl"); canned == "bucket-owner-full-control" {
 			return nil, nil
 		}
 		return nil, s3err("AccessControlListNotSupported")
@@ -216,7 +216,7 @@ func (rq *request) newObjectACL() ([]byte, error) {
 	if err := rq.checkPublic(rq.access, &l); err != nil {
 		return nil, err
 	}
-	if rq.access.ownership == ownerPreferred && rq.r.Header.Get("X-Amz-Acl") == "bucket-owner-full-control" {
+	if rq.access.ownership == ownerPreferred && headerOf(rq.r.Header, "X-Amz-Acl") == "bucket-owner-full-control" {
 		return nil, nil // the object becomes the bucket owner's: see newOwner
 	}
 	return l.Marshal(), nil

@@ -24,13 +24,13 @@ var storageClasses = []string{
 // attributesOf returns the headers of a request that S3 keeps with an object.
 func attributesOf(header http.Header) (meta.Attributes, error) {
 	a := meta.Attributes{
-		ContentType:        header.Get("Content-Type"),
-		CacheControl:       header.Get("Cache-Control"),
-		ContentDisposition: header.Get("Content-Disposition"),
+		ContentType:        headerOf(header, "Content-Type"),
+		CacheControl:       headerOf(header, "Cache-Control"),
+		ContentDisposition: headerOf(header, "Content-Disposition"),
 		ContentEncoding:    withoutChunked(header.Values("Content-Encoding")),
-		ContentLanguage:    header.Get("Content-Language"),
-		Expires:            header.Get("Expires"),
-		WebsiteRedirect:    header.Get("X-Amz-Website-Redirect-Location"),
+		ContentLanguage:    headerOf(header, "Content-Language"),
+		Expires:            headerOf(header, "Expires"),
+		WebsiteRedirect:    headerOf(header, "X-Amz-Website-Redirect-Location"),
 	}
 	if err := checkRedirect(a.WebsiteRedirect); err != nil {
 		return meta.Attributes{}, err
@@ -70,7 +70,7 @@ func checkRedirect(location string) error {
 
 // storageClass reads x-amz-storage-class; STANDARD is the empty one.
 func storageClass(header http.Header) (string, error) {
-	class := header.Get("X-Amz-Storage-Class")
+	class := headerOf(header, "X-Amz-Storage-Class")
 	switch {
 	case class == "" || class == "STANDARD":
 		return "", nil

@@ -255,8 +255,8 @@ func oneValue(value string) []string {
 // lockValue returns what the request asks of an object's locks, in its headers or in its body.
 func (rq *request) lockValue(name string) []string {
 	header := rq.r.Header
-	mode, until := header.Get("X-Amz-Object-Lock-Mode"), header.Get("X-Amz-Object-Lock-Retain-Until-Date")
-	hold := header.Get("X-Amz-Object-Lock-Legal-Hold")
+	mode, until := headerOf(header, "X-Amz-Object-Lock-Mode"), headerOf(header, "X-Amz-Object-Lock-Retain-Until-Date")
+	hold := headerOf(header, "X-Amz-Object-Lock-Legal-Hold")
 	if rq.asked != nil {
 		mode, until, hold = "", "", ""
 		if r := rq.asked.Retention; r.Mode != meta.RetentionNone {
@@ -290,7 +290,7 @@ func (rq *request) requestTags() url.Values {
 		}
 		return tags
 	}
-	tags, err := url.ParseQuery(rq.r.Header.Get("X-Amz-Tagging"))
+	tags, err := url.ParseQuery(headerOf(rq.r.Header, "X-Amz-Tagging"))
 	if err != nil {
 		return nil
 	}
@@ -318,7 +318,7 @@ func (rq *request) existingTag(needed permission, access *bucketAccess, key meta
 // who write them.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
 func (rq *request) newOwner() string {
-	preferred := rq.access.ownership == ownerPreferred && rq.r.Header.Get("X-Amz-Acl") == "bucket-owner-full-control"
+	preferred := rq.access.ownership == ownerPreferred && headerOf(rq.r.Header, "X-Amz-Acl") == "bucket-owner-full-control"
 	if rq.access.ownership == ownerEnforced || preferred || rq.who.Name == "" {
 		return rq.access.Owner
 	}

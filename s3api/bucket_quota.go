@@ -76,7 +76,7 @@ func putBucketQuota(rq *request) error {
 	if err != nil {
 		return err
 	}
-	maxBytes, err := parseBucketQuota(rq.r.Header.Get("Content-Type"), raw)
+	maxBytes, err := parseBucketQuota(headerOf(rq.r.Header, "Content-Type"), raw)
 	if err != nil {
 		return err
 	}

@@ -176,13 +176,13 @@ func (rq *request) addTags(in *backend.CreateBucketInput, set *tagSet) error {
 func (rq *request) newBucket() (backend.CreateBucketInput, error) {
 	in := backend.CreateBucketInput{Name: rq.bucket, Owner: rq.who.Name}
 	ownership := ownerEnforced
-	if asked := rq.r.Header.Get("X-Amz-Object-Ownership"); asked != "" {
+	if asked := headerOf(rq.r.Header, "X-Amz-Object-Ownership"); asked != "" {
 		if !slices.Contains(ownerships, asked) {
 			return in, invalidArgument("x-amz-object-ownership", asked, "Invalid x-amz-object-ownership header: "+asked)
 		}
 		ownership = asked
 	}
-	if rq.r.Header.Get("X-Amz-Object-Ownership") != "" && rq.denied("s3:PutBucketOwnershipControls") {
+	if headerOf(rq.r.Header, "X-Amz-Object-Ownership") != "" && rq.denied("s3:PutBucketOwnershipControls") {
 		return in, s3err("AccessDenied")
 	}
 	in.Configs = append(in.Configs, meta.Config{Kind: configOwnership, Value: []byte(ownership)})
@@ -200,7 +200,7 @@ func (rq *request) newBucket() (backend.CreateBucketInput, error) {
 		}
 		in.Configs = append(in.Configs, meta.Config{Kind: configACL, Value: l.Marshal()})
 	}
-	switch locked := rq.r.Header.Get("X-Amz-Bucket-Object-Lock-Enabled"); strings.ToLower(locked) {
+	switch locked := headerOf(rq.r.Header, "X-Amz-Bucket-Object-Lock-Enabled"); strings.ToLower(locked) {
 	case "", "false":
 	case "true":
 		if rq.denied("s3:PutBucketObjectLockConfiguration") || rq.denied("s3:PutBucketVersioning") {

@@ -39,14 +39,14 @@ func completeMultipartUpload(rq *request) error {
 	if in.Checksum, err = rq.wholeChecksum(); err != nil {
 		return err
 	}
-	if name := rq.r.Header.Get("X-Amz-Checksum-Type"); name != "" {
+	if name := headerOf(rq.r.Header, "X-Amz-Checksum-Type"); name != "" {
 		kind, ok := checksum.ParseType(name)
 		if !ok {
 			return s3err("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
 		}
 		in.Type = &kind
 	}
-	if size := rq.r.Header.Get("X-Amz-Mp-Object-Size"); size != "" {
+	if size := headerOf(rq.r.Header, "X-Amz-Mp-Object-Size"); size != "" {
 		if in.Size, err = strconv.ParseInt(size, 10, 64); err != nil {
 			return s3err("InvalidRequest", "Value for x-amz-mp-object-size header is invalid.")
 		}

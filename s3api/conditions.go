@@ -15,7 +15,12 @@ type conditions struct {
 	header http.Header
 }
 
-func (c conditions) get(name string) string { return c.header.Get(c.prefix + name) }
+func (c conditions) get(name string) string {
+	if c.prefix == "" {
+		return headerOf(c.header, name)
+	}
+	return c.header.Get(c.prefix + name)
+}
 
 // check returns the precedence's verdict on an object: nil, PreconditionFailed or NotModified.
 func (c conditions) check(o meta.Object) *Error {
@@ -94,11 +99,11 @@ func unquoteETag(s string) meta.ETag {
 func writePrecondition(header http.Header) (meta.Precondition, error) {
 	var p meta.Precondition
 	for _, name := range []string{"If-Modified-Since", "If-Unmodified-Since"} {
-		if header.Get(name) != "" {
+		if headerOf(header, name) != "" {
 			return p, notImplementedHeader(name)
 		}
 	}
-	match, none := header.Get("If-Match"), header.Get("If-None-Match")
+	match, none := headerOf(header, "If-Match"), headerOf(header, "If-None-Match")
 	switch {
 	case match != "" && none != "":
 		return p, notImplementedHeader("If-Match, If-None-Match")
@@ -114,7 +119,7 @@ func writePrecondition(header http.Header) (meta.Precondition, error) {
 
 // conditionHeader names the header of a write's precondition, for its refusal.
 func (rq *request) conditionHeader() string {
-	if rq.r.Header.Get("If-None-Match") != "" {
+	if headerOf(rq.r.Header, "If-None-Match") != "" {
 		return "If-None-Match"
 	}
 	return "If-Match"

@@ -70,9 +70,9 @@ func (rq *request) copyInput(source *copySource) (backend.CopyObjectInput, error
 		in.Source.Check = rq.mayCopyTags(source, in.Source.Check)
 	}
 	// A source under a customer's key is not copied onto itself under that key, unless the request says so.
-	decrypts := rq.r.Header.Get(sourceCustomerKey.algorithm) != ""
+	decrypts := headerOf(rq.r.Header, sourceCustomerKey.algorithm) != ""
 	changes := replace || decrypts || rq.asksForEncryption() || in.WebsiteRedirect != "" ||
-		rq.r.Header.Get("X-Amz-Storage-Class") != "" || source.Version != ""
+		headerOf(rq.r.Header, "X-Amz-Storage-Class") != "" || source.Version != ""
 	if !changes && source.Bucket == rq.bucket && source.Key == rq.key {
 		return in, s3err("InvalidRequest", "This copy request is illegal because it is trying to copy an object to "+
 			"itself without changing the object's metadata, storage class, website redirect location or encryption "+
@@ -119,7 +119,7 @@ func (rq *request) directive(of string) (replace bool, err error) {
 
 // checksumAlgorithm reads x-amz-checksum-algorithm.
 func (rq *request) checksumAlgorithm() (checksum.Algorithm, error) {
-	name := rq.r.Header.Get("X-Amz-Checksum-Algorithm")
+	name := headerOf(rq.r.Header, "X-Amz-Checksum-Algorithm")
 	if name == "" {
 		return checksum.None, nil
 	}

@@ -50,7 +50,7 @@ func (rq *request) copySource() (*copySource, error) {
 
 // parseCopySource reads x-amz-copy-source: bucket/key, URL-encoded, with a version behind it where one is meant.
 func parseCopySource(header http.Header) (backend.Source, error) {
-	value := header.Get("X-Amz-Copy-Source")
+	value := headerOf(header, "X-Amz-Copy-Source")
 	escaped, query, versioned := strings.Cut(value, "?")
 	path, err := url.PathUnescape(escaped)
 	if err != nil || !utf8.ValidString(path) {
@@ -121,7 +121,7 @@ func (s *copySource) explain(err error) error {
 			"version id.")
 	case errors.Is(err, meta.ErrNoSuchVersion):
 		return s3err("NoSuchVersion").with("Key", string(s.Key)).with("VersionId", string(s.Version))
-	case errors.Is(err, meta.ErrNoSuchKey) && s.of.r.Header.Get("If-Match") == "":
+	case errors.Is(err, meta.ErrNoSuchKey) && headerOf(s.of.r.Header, "If-Match") == "":
 		list := permission{action: "s3:ListBucket", grant: acl.Read}
 		if !s.of.who.Unbounded() && s.of.allow(list, s.of.access, "") != nil {
 			return s3err("AccessDenied") // who may not list must not learn which keys there are

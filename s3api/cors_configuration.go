@@ -118,7 +118,7 @@ var preflightOperation = operation{name: "PreflightRequest"}
 func (rq *request) preflight() error {
 	rq.op = &preflightOperation
 	header := rq.r.Header
-	origin, method := header.Get("Origin"), header.Get("Access-Control-Request-Method")
+	origin, method := headerOf(header, "Origin"), headerOf(header, "Access-Control-Request-Method")
 	switch {
 	case origin == "":
 		return s3err("BadRequest", "Insufficient information. Origin request header needed.")
@@ -159,7 +159,7 @@ func (rq *request) preflight() error {
 // the bucket's rules allow that. What a preflight would ask for counts here, too, where it stands in the request: no
 // browser sends that, but S3 reads it.
 func (rq *request) allowOrigin() {
-	origin := rq.r.Header.Get("Origin")
+	origin := headerOf(rq.r.Header, "Origin")
 	if origin == "" || rq.bucket == "" {
 		return
 	}
@@ -167,7 +167,7 @@ func (rq *request) allowOrigin() {
 	if err != nil || access.cors == nil {
 		return
 	}
-	method := cmp.Or(rq.r.Header.Get("Access-Control-Request-Method"), rq.r.Method)
+	method := cmp.Or(headerOf(rq.r.Header, "Access-Control-Request-Method"), rq.r.Method)
 	asked := listed(rq.r.Header.Values("Access-Control-Request-Headers"))
 	if rule, ok := access.cors.Match(origin, method, asked); ok {
 		rq.setCORS(origin, rule, asked)

@@ -61,7 +61,7 @@ func (rq *request) uploadChecksum() (checksum.Algorithm, checksum.Type, error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	name := rq.r.Header.Get("X-Amz-Checksum-Type")
+	name := headerOf(rq.r.Header, "X-Amz-Checksum-Type")
 	kind, ok := checksum.ParseType(name)
 	if name != "" && !ok {
 		return 0, 0, s3err("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")

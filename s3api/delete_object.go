@@ -23,14 +23,14 @@ func deleteObject(rq *request) error {
 	f.bound.deletion = backend.DeleteObjectInput{
 		Bucket: rq.bucket, Key: rq.key, Version: version, Owner: rq.newOwner(), Bypass: rq.bypassesGovernance(rq.key),
 	}
-	f.bound.deletion.Precondition.IfMatch = unquoteETag(rq.r.Header.Get("If-Match"))
+	f.bound.deletion.Precondition.IfMatch = unquoteETag(headerOf(rq.r.Header, "If-Match"))
 	return f.serve(nil)
 }
 
 // bypassesGovernance reports whether the request asks to remove what a governance retention protects, and may. Who asks
 // and may not is told that the object is locked, as if they had not asked.
 func (rq *request) bypassesGovernance(key meta.Key) bool {
-	return strings.EqualFold(rq.r.Header.Get("X-Amz-Bypass-Governance-Retention"), "true") &&
+	return strings.EqualFold(headerOf(rq.r.Header, "X-Amz-Bypass-Governance-Retention"), "true") &&
 		rq.may("s3:BypassGovernanceRetention", rq.access, key)
 }
 

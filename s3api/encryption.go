@@ -50,7 +50,7 @@ var (
 // customerKey reads the customer's key of the request; nil where it has none.
 func (rq *request) customerKey(names *customerHeaders) (*encryption.CustomerKey, error) {
 	header := rq.r.Header
-	algorithm, key, sum := header.Get(names.algorithm), header.Get(names.key), header.Get(names.md5)
+	algorithm, key, sum := headerOf(header, names.algorithm), headerOf(header, names.key), headerOf(header, names.md5)
 	if algorithm == "" && key == "" && sum == "" {
 		return nil, nil
 	}
@@ -68,7 +68,7 @@ func (rq *request) customerKey(names *customerHeaders) (*encryption.CustomerKey,
 // isPrivate reports whether nobody can read along: the connection has TLS, does not leave the machine, or comes from a
 // proxy that says it has ended the TLS. Who is not a proxy and says so gives away nothing but a key of their own.
 func (rq *request) isPrivate() bool {
-	if rq.r.TLS != nil || rq.r.Header.Get("X-Forwarded-Proto") == "https" {
+	if rq.r.TLS != nil || headerOf(rq.r.Header, "X-Forwarded-Proto") == "https" {
 		return true
 	}
 	host, _, err := net.SplitHostPort(rq.r.RemoteAddr)
@@ -83,13 +83,13 @@ func (rq *request) isPrivate() bool {
 // default. It is nil where neither wants encryption.
 func (rq *request) newWrap() (backend.WrapKey, error) {
 	header := rq.r.Header
-	method, keyName := header.Get(encryptionHeader), header.Get(encryptionKeyHeader)
+	method, keyName := headerOf(header, encryptionHeader), headerOf(header, encryptionKeyHeader)
 	customer, err := rq.customerKey(&ownCustomerKey)
 	if err != nil {
 		return nil, err
 	}
 	// One key for many objects spares calls to a KMS: here there is none to be called.
-	if value := header.Get(bucketKeyHeader); value != "" && value != "true" && value != "false" {
+	if value := headerOf(header, bucketKeyHeader); value != "" && value != "true" && value != "false" {
 		return nil, invalidArgument("x-amz-server-side-encryption-bucket-key-enabled", value, "Invalid Argument")
 	}
 	switch {
@@ -160,12 +160,12 @@ func (rq *request) copyWrap() (func(source meta.Object) backend.WrapKey, error) 
 
 // asksForEncryption reports whether the request says by itself how its object is encrypted.
 func (rq *request) asksForEncryption() bool {
-	return rq.r.Header.Get(encryptionHeader) != "" || rq.r.Header.Get(ownCustomerKey.algorithm) != ""
+	return headerOf(rq.r.Header, encryptionHeader) != "" || headerOf(rq.r.Header, ownCustomerKey.algorithm) != ""
 }
 
 // refuseEncryption refuses a request that asks for the encryption of what is there already.
 func (rq *request) refuseEncryption() error {
-	if value := rq.r.Header.Get(encryptionHeader); value != "" {
+	if value := headerOf(rq.r.Header, encryptionHeader); value != "" {
 		return invalidArgument("x-amz-server-side-encryption", value,
 			"x-amz-server-side-encryption header is not supported for this operation.")
 	}
@@ -204,7 +204,7 @@ func (rq *request) dataKey(envelope []byte, names *customerHeaders) (*encryption
 // checkCustomerKey is dataKey for an operation that does not read the bytes: it needs no master key.
 func (rq *request) checkCustomerKey(envelope []byte) error {
 	if e, err := encryption.UnmarshalEnvelope(envelope); err == nil && e.Kind() != encryption.Customer &&
-		rq.r.Header.Get(ownCustomerKey.algorithm) == "" {
+		headerOf(rq.r.Header, ownCustomerKey.algorithm) == "" {
 		return nil
 	}
 	_, err := rq.dataKey(envelope, &ownCustomerKey)
@@ -236,7 +236,7 @@ func (rq *request) uploadKey(envelope []byte) (*encryption.DataKey, error) {
 // is refused only where the client chose a checksum: S3 asks for none elsewhere, and older clients send none.
 func (rq *request) checkUploadKey(upload meta.Upload) error {
 	envelope := upload.Encryption
-	if e, err := encryption.UnmarshalEnvelope(envelope); rq.r.Header.Get(ownCustomerKey.algorithm) == "" &&
+	if e, err := encryption.UnmarshalEnvelope(envelope); headerOf(rq.r.Header, ownCustomerKey.algorithm) == "" &&
 		(upload.Algorithm == checksum.None || err != nil || e.Kind() != encryption.Customer) {
 		return nil
 	}
@@ -262,7 +262,7 @@ func (rq *request) tellEncryption(envelope []byte, set func(name, value string))
 		set(encryptionHeader, encryptionKMS)
 		set(encryptionKeyHeader, e.KeyName())
 	case encryption.Customer:
-		if sum := rq.r.Header.Get(ownCustomerKey.md5); sum != "" {
+		if sum := headerOf(rq.r.Header, ownCustomerKey.md5); sum != "" {
 			set(ownCustomerKey.algorithm, encryptionAES256)
 			set(ownCustomerKey.md5, sum)
 		}

@@ -89,7 +89,7 @@ func (rq *request) writeObjectHead(o *meta.Object, chosen *selection) {
 	if chosen.part != nil {
 		rq.w.set("X-Amz-Mp-Parts-Count", itoa(len(o.Parts)))
 	}
-	if strings.EqualFold(rq.r.Header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
+	if strings.EqualFold(headerOf(rq.r.Header, "X-Amz-Checksum-Mode"), "ENABLED") {
 		rq.setChecksum(chosenChecksum(o, chosen))
 	}
 	for name, value := range o.Attributes.User {
@@ -145,7 +145,7 @@ func (rq *request) readable() (meta.VersionID, error) {
 	if err != nil || !rq.query.Has("partNumber") {
 		return version, err
 	}
-	if rq.r.Header.Get("Range") != "" {
+	if headerOf(rq.r.Header, "Range") != "" {
 		return "", s3err("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
 	}
 	_, err = rq.partNumber()
@@ -171,7 +171,7 @@ func (rq *request) choose(o meta.Object) (selection, error) {
 		}
 		return choosePart(o, number)
 	}
-	header := rq.r.Header.Get("Range")
+	header := headerOf(rq.r.Header, "Range")
 	wanted, ranged := parseRange(header)
 	if !ranged || (o.Size == 0 && wanted.suffix > 0) {
 		return whole, nil // the last bytes of nothing are all of it

@@ -5,7 +5,7 @@ import "net/http"
 // refuseMisplaced refuses what belongs to another operation, in S3's words. To pass over it would be to do something
 // else than what was asked for: to replace an object by one of its parts, say.
 func (rq *request) refuseMisplaced() error {
-	source := rq.r.Header.Get("X-Amz-Copy-Source")
+	source := headerOf(rq.r.Header, "X-Amz-Copy-Source")
 	if source != "" && rq.op != &copyObjectOperation && rq.op != &uploadPartCopyOperation {
 		return invalidArgument("x-amz-copy-source", source, "You can only specify a copy source header for copy requests.")
 	}

@@ -250,8 +250,8 @@ func putObjectLegalHold(rq *request) error {
 // newLocks are the locks of a version that the request writes: those that its headers ask for, or the bucket's default.
 func (rq *request) newLocks(s *meta.Settings) error {
 	header := rq.r.Header
-	mode, until := header.Get("X-Amz-Object-Lock-Mode"), header.Get("X-Amz-Object-Lock-Retain-Until-Date")
-	hold := header.Get("X-Amz-Object-Lock-Legal-Hold")
+	mode, until := headerOf(header, "X-Amz-Object-Lock-Mode"), headerOf(header, "X-Amz-Object-Lock-Retain-Until-Date")
+	hold := headerOf(header, "X-Amz-Object-Lock-Legal-Hold")
 	if mode == "" && until == "" && hold == "" {
 		s.Retention = rq.defaultRetention()
 		return nil

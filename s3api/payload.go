@@ -86,11 +86,11 @@ func (rq *request) payloadHash() string {
 	if rq.identity != nil {
 		return rq.identity.Payload
 	}
-	return cmp.Or(rq.r.Header.Get("X-Amz-Content-Sha256"), unsignedPayload)
+	return cmp.Or(headerOf(rq.r.Header, "X-Amz-Content-Sha256"), unsignedPayload)
 }
 
 func (p *payload) decodeChunks(rq *request, hash string) error {
-	declared := rq.r.Header.Get("X-Amz-Decoded-Content-Length")
+	declared := headerOf(rq.r.Header, "X-Amz-Decoded-Content-Length")
 	if declared == "" {
 		return s3err("MissingContentLength")
 	}
@@ -172,7 +172,7 @@ func (p *payload) declareChecksum(rq *request) error {
 			return s3err("InvalidRequest", "Value for "+p.algorithm.Header()+" header is invalid.")
 		}
 	}
-	return p.checkSDKAlgorithm(header.Get("X-Amz-Sdk-Checksum-Algorithm"))
+	return p.checkSDKAlgorithm(headerOf(header, "X-Amz-Sdk-Checksum-Algorithm"))
 }
 
 // checkSDKAlgorithm compares x-amz-sdk-checksum-algorithm, which names the checksum that should be there.

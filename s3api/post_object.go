@@ -66,7 +66,7 @@ func postObject(rq *request) error {
 
 // readPostForm reads the form up to its file.
 func (rq *request) readPostForm() (*postForm, error) {
-	media, parameters, err := mime.ParseMediaType(rq.r.Header.Get("Content-Type"))
+	media, parameters, err := mime.ParseMediaType(headerOf(rq.r.Header, "Content-Type"))
 	switch {
 	case rq.identity != nil:
 		return nil, s3err("InvalidRequest", "A POST upload is signed by the fields of its form only.")

@@ -174,7 +174,7 @@ func (rq *request) drainForKeepAlive() (rest bool) {
 	if b.ended || rq.r.ContentLength == 0 {
 		return false
 	}
-	waits := !b.touched && strings.EqualFold(rq.r.Header.Get("Expect"), "100-continue")
+	waits := !b.touched && strings.EqualFold(headerOf(rq.r.Header, "Expect"), "100-continue")
 	left := rq.r.ContentLength - b.bytes
 	if waits || rq.r.ContentLength < 0 || left > keepAliveDrainBytes {
 		return true
@@ -210,7 +210,7 @@ func (rq *request) drainLast() {
 
 // prefersJSON reports whether the client asks for JSON and not for XML.
 func prefersJSON(r *http.Request) bool {
-	for _, accept := range strings.Split(r.Header.Get("Accept"), ",") {
+	for _, accept := range strings.Split(headerOf(r.Header, "Accept"), ",") {
 		media, _, err := mime.ParseMediaType(strings.TrimSpace(accept))
 		if err != nil {
 			continue

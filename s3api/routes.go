@@ -203,7 +203,7 @@ func (rq *request) route() {
 			break
 		}
 	}
-	if copies := rq.r.Header.Get("X-Amz-Copy-Source") != ""; copies && rq.r.Method == http.MethodPut {
+	if copies := headerOf(rq.r.Header, "X-Amz-Copy-Source") != ""; copies && rq.r.Method == http.MethodPut {
 		switch rq.op.name {
 		case "PutObject":
 			rq.op = &copyObjectOperation
@@ -252,7 +252,7 @@ var unservedHeaders = []string{"X-Amz-Server-Side-Encryption-Context", "X-Amz-Wr
 // refuseHeaders refuses a request that asks for what is not implemented.
 func (rq *request) refuseHeaders() error {
 	for _, name := range unservedHeaders {
-		if rq.r.Header.Get(name) != "" {
+		if headerOf(rq.r.Header, name) != "" {
 			return notImplementedHeader(strings.ToLower(name))
 		}
 	}

@@ -187,7 +187,7 @@ func isSystemRequest(r *http.Request) bool {
 	switch path {
 	case "/minio/health/live", "/minio/health/ready", "/minio/health/cluster":
 		reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-		return reads && r.Header.Get("Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature")
+		return reads && headerOf(r.Header, "Authorization") == "" && !r.URL.Query().Has("X-Amz-Signature")
 	}
 	return strings.HasPrefix(path, SystemPrefix) || path == strings.TrimSuffix(SystemPrefix, "/")
 }

@@ -9,7 +9,7 @@ import (
 func (rq *request) newSettings() (meta.Settings, error) {
 	var s meta.Settings
 	var err error
-	if s.Tags, err = headerTags(rq.r.Header.Get("X-Amz-Tagging")); err != nil {
+	if s.Tags, err = headerTags(headerOf(rq.r.Header, "X-Amz-Tagging")); err != nil {
 		return s, err
 	}
 	if len(s.Tags) > 0 {

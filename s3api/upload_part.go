@@ -56,7 +56,7 @@ func uploadPartCopy(rq *request) error {
 	in := backend.UploadPartCopyInput{
 		Source: source.Source, Bucket: rq.bucket, Key: rq.key, Upload: meta.UploadID(rq.query.Get("uploadId")), Number: number,
 	}
-	if header := rq.r.Header.Get("X-Amz-Copy-Source-Range"); header != "" {
+	if header := headerOf(rq.r.Header, "X-Amz-Copy-Source-Range"); header != "" {
 		// The range must lie within the source, unlike that of a GetObject, which is cut.
 		r, ok := parseRange(header)
 		if !ok || r.suffix >= 0 || r.last == math.MaxInt64 || strings.HasSuffix(header, "-") {
