@@ -116,7 +116,7 @@ func TestAdmitAgreesWithBigIntegers(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(g *rapid.Generator[int64], name string) int64 { return g.Draw(t, name) }
 		a := Account{
-			Scope: rapid.SampledFrom([]Scope{photos, alice, ServerScope}).Draw(t, "scope"),
+			Scope: rapid.SampledFrom([]Scope{photos, alice, raw, ServerScope}).Draw(t, "scope"),
 			Limit: Limit{MaxBytes: draw(figure(), "max bytes"), MaxObjects: draw(figure(), "max objects")},
 			Usage: Usage{
 				Bytes: draw(figure(), "bytes"), Objects: draw(figure(), "objects"), PartBytes: draw(figure(), "part bytes"),

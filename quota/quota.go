@@ -6,7 +6,8 @@
 // figures that are reported or kept saturate instead of wrapping. A sum beyond int64 is refused, never admitted by
 // accident.
 //
-// An object is in three scopes: its bucket, the bucket's owner, and the server. What fits has to fit in all of them.
+// An object is in three scopes: its bucket, the bucket's owner, and the server; and in one more for each prefix of its
+// key that has a limit. What fits has to fit in all of them.
 package quota
 
 import (
@@ -99,6 +100,8 @@ const (
 	// Owner is all buckets of one user, who is charged for them whoever writes.
 	Owner  ScopeKind = "owner"
 	Server ScopeKind = "server"
+	// Prefix is what a bucket has under keys that begin alike. It follows the rules of a bucket.
+	Prefix ScopeKind = "prefix"
 	// Disk is the file system under the store. It has no Limit of its own: free space decides.
 	Disk ScopeKind = "disk"
 )
@@ -106,8 +109,10 @@ const (
 // Scope names what a limit applies to. It is comparable, so it serves as a map key.
 type Scope struct {
 	Kind ScopeKind
-	// Name is the bucket's or the user's name; empty for the server and the disk.
+	// Name is the bucket's or the user's name, of a prefix its bucket's; empty for the server and the disk.
 	Name string
+	// Prefix is how the keys begin, any bytes; empty but for a prefix.
+	Prefix string
 }
 
 // ServerScope is the scope of everything that is stored.
@@ -119,22 +124,32 @@ func BucketScope(name string) Scope { return Scope{Kind: Bucket, Name: name} }
 // OwnerScope returns the scope of all buckets of one user.
 func OwnerScope(user string) Scope { return Scope{Kind: Owner, Name: user} }
 
+// PrefixScope returns the scope of the keys of a bucket that begin with prefix, which is not empty.
+func PrefixScope(bucket, prefix string) Scope {
+	return Scope{Kind: Prefix, Name: bucket, Prefix: prefix}
+}
+
 // CompareScopes orders scopes from the widest on, as they are listed: the server, the owners by name, the buckets by
-// name.
+// name, the prefixes by bucket, each after those that it begins with.
 func CompareScopes(a, b Scope) int {
 	if a.Kind == b.Kind {
-		return cmp.Compare(a.Name, b.Name)
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Prefix, b.Prefix))
 	}
 	return cmp.Compare(a.rank(), b.rank())
 }
 
-func (s Scope) rank() int { return slices.Index([]ScopeKind{Disk, Server, Owner, Bucket}, s.Kind) }
+func (s Scope) rank() int {
+	return slices.Index([]ScopeKind{Disk, Server, Owner, Bucket, Prefix}, s.Kind)
+}
 
-// String returns the scope as a sentence begins with it: `Bucket "photos"`, `User "alice"`, `The server`.
+// String returns the scope as a sentence begins with it: `Bucket "photos"`, `Prefix "raw/" of bucket "photos"`,
+// `User "alice"`, `The server`.
 func (s Scope) String() string {
 	switch s.Kind {
 	case Bucket:
 		return fmt.Sprintf("Bucket %q", s.Name)
+	case Prefix:
+		return fmt.Sprintf("Prefix %q of bucket %q", s.Prefix, s.Name)
 	case Owner:
 		return fmt.Sprintf("User %q", s.Name)
 	case Server:
@@ -164,6 +179,25 @@ type Account struct {
 	// Reserved is what is held for bodies that are arriving. It is zero inside the metadata transaction: only what is
 	// committed counts there.
 	Reserved Delta
+	// Counting is set for a prefix only, while what was under it before it got its limit is being counted: Usage is then
+	// exact for the keys up to CountedTo, and has nothing of those that come after. It is less than what there is, so
+	// what Admit refuses does not fit; it may admit what does not fit either.
+	Counting bool
+	// CountedTo is the last key that is counted while Counting; empty for none.
+	CountedTo string
+}
+
+// Available returns how many bytes and how many objects the limit leaves for one more object, beside what is stored and
+// held; a negative figure says that there is no limit.
+func (a Account) Available() (bytes, objects int64) {
+	bytes, objects = -1, -1
+	if room, limited := a.Room(); limited {
+		bytes = room.Available
+	}
+	if a.Limit.MaxObjects > 0 {
+		objects = max(0, add(a.Limit.MaxObjects, negate(add(a.Usage.Objects, a.Reserved.Objects))))
+	}
+	return bytes, objects
 }
 
 // Kind says which rule an operation follows.
@@ -199,8 +233,9 @@ func Admit(a Account, op Operation) error {
 	if a.Limit.Unlimited() {
 		return nil
 	}
-	for _, c := range claims(a, op) {
-		if err := c.admit(a.Scope); err != nil {
+	all, n := claims(&a, &op)
+	for i := range n {
+		if err := all[i].admit(a.Scope); err != nil {
 			return err
 		}
 	}
@@ -216,7 +251,8 @@ type claim struct {
 	mayStay               bool // admitted over the limit while it does not grow
 }
 
-func claims(a Account, op Operation) []claim {
+// claims returns what op would do, in the first n of all: an array, since this is asked of every scope of every write.
+func claims(a *Account, op *Operation) (all [3]claim, n int) {
 	var (
 		used, reserved   = widen(a.Usage.Bytes), widen(a.Reserved.Bytes)
 		delta, completed = widen(op.Delta.Bytes), widen(op.Completed.Bytes)
@@ -238,23 +274,23 @@ func claims(a Account, op Operation) []claim {
 		own := widen(op.CompletedReserved)
 		bytes.delta, bytes.own, objects.delta = completed, own, widen(op.Completed.Objects)
 		if a.Scope.Kind == Server {
-			return []claim{bytes, objects}
+			return [3]claim{bytes, objects}, 2
 		}
 		bytes.reserved = bytes.reserved.plus(own)
 		parts := claim{
 			resource: Bytes, total: a.Limit.MaxBytes, own: own,
 			used: widen(a.Usage.PartBytes), reserved: widen(a.Reserved.PartBytes), delta: widen(op.Delta.PartBytes),
 		}
-		return []claim{bytes, parts, objects}
+		return [3]claim{bytes, parts, objects}, 3
 	case Complete:
-		return []claim{bytes, objects}
+		return [3]claim{bytes, objects}, 2
 	default:
 		bytes.mayStay, objects.mayStay = true, true
-		return []claim{bytes, objects}
+		return [3]claim{bytes, objects}, 2
 	}
 }
 
-func (c claim) admit(scope Scope) error {
+func (c *claim) admit(scope Scope) error {
 	if c.total == 0 || (c.mayStay && c.delta.atMost(0)) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 var (
 	photos = BucketScope("photos")
 	alice  = OwnerScope("alice")
+	raw    = PrefixScope("photos", "raw/")
 )
 
 // rule is one sentence of the charging rules, and the case that shows it. A nil refusal means admitted.
@@ -132,6 +133,17 @@ func TestPut(t *testing.T) {
 			refusal: &ExceededError{Scope: alice, Resource: Bytes, Total: 100, Used: 60, Requested: 41},
 		},
 		{
+			name:    "a prefix's refusal names the prefix; parts do not count in it",
+			account: Account{Scope: raw, Limit: maxBytes(100), Usage: Usage{Bytes: 60, PartBytes: 100}},
+			op:      put(41, 1),
+			refusal: &ExceededError{Scope: raw, Resource: Bytes, Total: 100, Used: 60, Requested: 41},
+		},
+		{
+			name:    "what is counted of a prefix decides while it is counted",
+			account: Account{Scope: raw, Limit: maxBytes(100), Usage: Usage{Bytes: 60}, Counting: true, CountedTo: "raw/m"},
+			op:      put(40, 1),
+		},
+		{
 			name:    "on the server too exactly reaching the limit is allowed",
 			account: Account{Scope: ServerScope, Limit: maxBytes(100), Usage: Usage{Bytes: 60, PartBytes: 30}},
 			op:      put(10, 1),
@@ -203,6 +215,12 @@ func TestPart(t *testing.T) {
 		{
 			name:    "all unfinished parts of an owner together may not pass their limit",
 			account: Account{Scope: alice, Limit: maxBytes(100), Usage: Usage{PartBytes: 90}},
+			op:      part(11, Delta{Bytes: 11, Objects: 1}),
+			refusal: &ExceededError{Resource: Bytes, Total: 100, Used: 90, Requested: 11},
+		},
+		{
+			name:    "all unfinished parts under a prefix together may not pass its limit",
+			account: Account{Scope: raw, Limit: maxBytes(100), Usage: Usage{PartBytes: 90}},
 			op:      part(11, Delta{Bytes: 11, Objects: 1}),
 			refusal: &ExceededError{Resource: Bytes, Total: 100, Used: 90, Requested: 11},
 		},
@@ -391,6 +409,28 @@ func TestAvailable(t *testing.T) {
 	}
 }
 
+func TestAvailableOfAnAccount(t *testing.T) {
+	usage, reserved := Usage{Bytes: 30, Objects: 2, PartBytes: 40}, Delta{Bytes: 20, Objects: 1, PartBytes: 5}
+	for _, test := range []struct {
+		name           string
+		account        Account
+		bytes, objects int64
+	}{
+		{"no limit", Account{Scope: photos, Usage: usage}, -1, -1},
+		{"of a bucket", Account{Scope: photos, Limit: Limit{100, 10}, Usage: usage, Reserved: reserved}, 50, 7},
+		{"of a prefix", Account{Scope: raw, Limit: maxBytes(100), Usage: usage, Reserved: reserved}, 50, -1},
+		{"of the server", Account{Scope: ServerScope, Limit: Limit{100, 3}, Usage: usage, Reserved: reserved}, 5, 0},
+		{"over a lowered limit", Account{Scope: photos, Limit: Limit{10, 1}, Usage: usage}, 0, 0},
+		{"at the edge of int64", Account{
+			Scope: ServerScope, Limit: maxBytes(math.MaxInt64), Usage: Usage{Bytes: math.MaxInt64, PartBytes: 1},
+		}, 0, -1},
+	} {
+		if bytes, objects := test.account.Available(); bytes != test.bytes || objects != test.objects {
+			t.Errorf("%s: %d bytes, %d objects; want %d, %d", test.name, bytes, objects, test.bytes, test.objects)
+		}
+	}
+}
+
 // deltas returns, by the name of each figure, the delta that changes it alone.
 func deltas(by int64) map[string]Delta {
 	all := make(map[string]Delta)
@@ -400,6 +440,16 @@ func deltas(by int64) map[string]Delta {
 		all[reflect.TypeFor[Delta]().Field(i).Name] = d
 	}
 	return all
+}
+
+// TestAdmitAllocatesNothing where it admits: it is asked of every scope of every write, twice.
+func TestAdmitAllocatesNothing(t *testing.T) {
+	a := Account{Scope: raw, Limit: Limit{MaxBytes: 100, MaxObjects: 10}}
+	for _, op := range []Operation{put(1, 1), part(1, Delta{Bytes: 1, Objects: 1}), complete(1, 1, 1)} {
+		if n := testing.AllocsPerRun(100, func() { _ = Admit(a, op) }); n != 0 {
+			t.Errorf("kind %d: %v allocations", op.Kind, n)
+		}
+	}
 }
 
 func TestUsageBelowZeroIsABug(t *testing.T) {
@@ -431,8 +481,11 @@ func TestEveryFigureAddsUp(t *testing.T) {
 }
 
 func TestScopesAreListedFromTheWidestOn(t *testing.T) {
-	want := []Scope{ServerScope, OwnerScope("a"), OwnerScope("z"), BucketScope("a"), BucketScope("b")}
-	got := []Scope{want[4], want[2], want[3], want[0], want[1]}
+	want := []Scope{
+		ServerScope, OwnerScope("a"), OwnerScope("z"), BucketScope("a"), BucketScope("b"),
+		PrefixScope("a", "x"), PrefixScope("a", "x/"), PrefixScope("b", "a"),
+	}
+	got := []Scope{want[4], want[7], want[2], want[3], want[6], want[0], want[5], want[1]}
 	if slices.SortFunc(got, CompareScopes); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -441,6 +494,7 @@ func TestScopesAreListedFromTheWidestOn(t *testing.T) {
 func TestScopesInWords(t *testing.T) {
 	for scope, want := range map[Scope]string{
 		photos: `Bucket "photos"`, alice: `User "alice"`, ServerScope: "The server", {Kind: Disk}: "The disk",
+		raw: `Prefix "raw/" of bucket "photos"`,
 	} {
 		if got := scope.String(); got != want {
 			t.Errorf("%s, want %s", got, want)

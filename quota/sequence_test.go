@@ -2,6 +2,7 @@ package quota
 
 import (
 	"math/big"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -21,24 +22,27 @@ var (
 	owners  = map[string]string{"a": "ada", "b": "ada", "c": "bob"}
 	scopes  = []Scope{
 		BucketScope("a"), BucketScope("b"), BucketScope("c"), OwnerScope("ada"), OwnerScope("bob"), ServerScope,
+		PrefixScope("a", "x"), PrefixScope("a", "x/"), PrefixScope("c", "y"),
 	}
 )
 
-// covers reports whether a scope holds what is in a bucket.
-func covers(scope Scope, bucket string) bool {
-	return scope == ServerScope || scope == BucketScope(bucket) || scope == OwnerScope(owners[bucket])
+// covers reports whether a scope holds what is under a key.
+func covers(scope Scope, at [2]string) bool {
+	bucket := at[0]
+	return scope == ServerScope || scope == BucketScope(bucket) || scope == OwnerScope(owners[bucket]) ||
+		scope.Kind == Prefix && scope.Name == bucket && strings.HasPrefix(at[1], scope.Prefix)
 }
 
 func (h *harbour) counted(scope Scope) (bytes, objects, parts *big.Int) {
 	bytes, objects, parts = new(big.Int), new(big.Int), new(big.Int)
 	for at, size := range h.objects {
-		if covers(scope, at[0]) {
+		if covers(scope, at) {
 			bytes.Add(bytes, big.NewInt(size))
 			objects.Add(objects, big.NewInt(1))
 		}
 	}
 	for at, upload := range h.uploads {
-		if covers(scope, at[0]) {
+		if covers(scope, at) {
 			for _, size := range upload {
 				parts.Add(parts, big.NewInt(size))
 			}
@@ -56,8 +60,11 @@ func (h *harbour) account(scope Scope) Account {
 }
 
 // try does op, and the change of the rows that it stands for, if all of its scopes admit it.
-func (h *harbour) try(bucket string, op Operation, change func()) {
-	for _, scope := range []Scope{BucketScope(bucket), OwnerScope(owners[bucket]), ServerScope} {
+func (h *harbour) try(at [2]string, op Operation, change func()) {
+	for _, scope := range scopes {
+		if !covers(scope, at) {
+			continue
+		}
 		bytes, _, parts := h.counted(scope)
 		if !bytes.Add(bytes, big.NewInt(op.Delta.Bytes)).IsInt64() || !parts.Add(parts, big.NewInt(op.Delta.PartBytes)).IsInt64() {
 			return // usage itself would leave int64: a store refuses that before it asks about limits
@@ -71,9 +78,9 @@ func (h *harbour) try(bucket string, op Operation, change func()) {
 
 func (h *harbour) size() int64 { return figure().Draw(h.t, "size") }
 
-func (h *harbour) draw() (bucket string, at [2]string) {
-	bucket = rapid.SampledFrom(buckets).Draw(h.t, "bucket")
-	return bucket, [2]string{bucket, rapid.SampledFrom([]string{"x", "y", "z"}).Draw(h.t, "key")}
+func (h *harbour) draw() (at [2]string) {
+	bucket := rapid.SampledFrom(buckets).Draw(h.t, "bucket")
+	return [2]string{bucket, rapid.SampledFrom([]string{"x", "x/1", "y", "z"}).Draw(h.t, "key")}
 }
 
 // replacing is the delta of an object of size bytes that takes the place of what is there.
@@ -85,9 +92,9 @@ func (h *harbour) replacing(at [2]string, size int64) Delta {
 }
 
 func (h *harbour) put(*rapid.T) {
-	bucket, at := h.draw()
+	at := h.draw()
 	size := h.size()
-	h.try(bucket, Operation{Kind: Put, Delta: h.replacing(at, size)}, func() { h.objects[at] = size })
+	h.try(at, Operation{Kind: Put, Delta: h.replacing(at, size)}, func() { h.objects[at] = size })
 }
 
 // sum is the size of an upload, and whether int64 holds it.
@@ -100,7 +107,7 @@ func sum(parts map[int]int64) (int64, bool) {
 }
 
 func (h *harbour) part(*rapid.T) {
-	bucket, at := h.draw()
+	at := h.draw()
 	number, size := rapid.IntRange(1, 3).Draw(h.t, "number"), h.size()
 	after := map[int]int64{}
 	for n, s := range h.uploads[at] {
@@ -112,13 +119,13 @@ func (h *harbour) part(*rapid.T) {
 	if !ok {
 		return
 	}
-	h.try(bucket, Operation{
+	h.try(at, Operation{
 		Kind: Part, Delta: Delta{PartBytes: size - replaced}, Completed: h.replacing(at, whole),
 	}, func() { h.uploads[at] = after })
 }
 
 func (h *harbour) complete(*rapid.T) {
-	bucket, at := h.draw()
+	at := h.draw()
 	all, _ := sum(h.uploads[at])
 	taken := map[int]int64{}
 	for _, number := range []int{1, 2, 3} {
@@ -132,19 +139,19 @@ func (h *harbour) complete(*rapid.T) {
 	size, _ := sum(taken)
 	delta := h.replacing(at, size)
 	delta.PartBytes = -all
-	h.try(bucket, Operation{Kind: Complete, Delta: delta}, func() {
+	h.try(at, Operation{Kind: Complete, Delta: delta}, func() {
 		h.objects[at] = size
 		delete(h.uploads, at)
 	})
 }
 
 func (h *harbour) remove(*rapid.T) {
-	_, at := h.draw()
+	at := h.draw()
 	delete(h.objects, at)
 }
 
 func (h *harbour) abort(*rapid.T) {
-	_, at := h.draw()
+	at := h.draw()
 	delete(h.uploads, at)
 }
 

@@ -11,10 +11,14 @@ var (
 	ErrNoSuchKey      = errors.New("no such key")
 	ErrNoSuchVersion  = errors.New("no such version")
 	// ErrInvalidVersion says that no version can have such an id.
-	ErrInvalidVersion     = errors.New("invalid version id")
-	ErrNoSuchUpload       = errors.New("no such upload")
-	ErrNoSuchConfig       = errors.New("no such configuration")
-	ErrNoSuchRecord       = errors.New("no such record")
+	ErrInvalidVersion = errors.New("invalid version id")
+	ErrNoSuchUpload   = errors.New("no such upload")
+	ErrNoSuchConfig   = errors.New("no such configuration")
+	ErrNoSuchRecord   = errors.New("no such record")
+	// ErrNoSuchPrefix says that a prefix has no limit.
+	ErrNoSuchPrefix = errors.New("no limit on the prefix")
+	// ErrTooManyPrefixes says that a bucket has MaxPrefixes with limits already.
+	ErrTooManyPrefixes    = errors.New("too many prefixes with limits")
 	ErrPreconditionFailed = errors.New("precondition failed")
 	// ErrRecordConflict says that a record is not what its change was made from.
 	ErrRecordConflict = errors.New("the record has changed")

@@ -61,8 +61,9 @@ type Repository interface {
 	// Parts returns the parts of an upload with numbers above after, at most limit of them, in order, and whether more
 	// follow, or ErrNoSuchUpload.
 	Parts(ctx context.Context, bucket BucketName, key Key, id UploadID, after, limit int) ([]Part, bool, error)
-	// Accounts returns every scope in the order of quota.CompareScopes: the server, the owners, the buckets. An owner has
-	// an account while they have a bucket or a limit. It is cheap: nothing is counted.
+	// Accounts returns every scope in the order of quota.CompareScopes: the server, the owners, the buckets, the prefixes.
+	// An owner has an account while they have a bucket or a limit, a prefix while it has a limit. It is cheap: nothing is
+	// counted.
 	Accounts(ctx context.Context) ([]quota.Account, error)
 	// Garbage returns up to limit blobs that have garbage rows, those with the smallest ids above after.
 	Garbage(ctx context.Context, after BlobID, limit int) ([]BlobID, error)
@@ -76,9 +77,10 @@ type Repository interface {
 	Events(ctx context.Context, after uint64, limit int) ([]Event, error)
 	// Outbox tells what the outbox holds. It is cheap: nothing is counted.
 	Outbox(ctx context.Context) (Outbox, error)
-	// Walk calls visit with every row of one snapshot, in an order of the engine's choosing, until visit returns an
-	// error, which Walk returns. It must not be held across network writes, and visit must not call the repository: a
-	// commit may have to wait for the walk, and calls that come after for that commit.
+	// Walk calls visit with every row of one snapshot, in an order of the engine's choosing, but the accounts before the
+	// objects and uploads that they count, until visit returns an error, which Walk returns. It must not be held across
+	// network writes, and visit must not call the repository: a commit may have to wait for the walk, and calls that come
+	// after for that commit.
 	Walk(ctx context.Context, visit func(Row) error) error
 	// WalkVersions calls visit with the versions of a bucket whose keys begin with prefix, all of one snapshot, page by page,
 	// in the order of ListVersions, until visit returns an error, which WalkVersions returns. A page is visit's own. What

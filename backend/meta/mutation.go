@@ -18,7 +18,7 @@ type CreateBucket struct {
 	Configs []Config
 }
 
-// DeleteBucket removes a bucket that holds no object and no delete marker, with its configurations, its limit and its
+// DeleteBucket removes a bucket that holds no object and no delete marker, with its configurations, its limits and its
 // usage. Unfinished uploads are aborted in the same transaction. The account of an owner who has neither another bucket
 // nor a limit is removed as well. It fails with ErrNoSuchBucket and ErrBucketNotEmpty.
 type DeleteBucket struct{ Bucket BucketName }
@@ -42,10 +42,28 @@ type PutBucketConfig struct {
 }
 
 // SetLimit replaces a scope's limit. The zero limit removes it. An owner need not have a bucket: a limit gives them an
-// account, which is removed with the limit while they have none. It fails with ErrNoSuchBucket.
+// account, which is removed with the limit while they have none. A prefix has an account while it has a limit; what is
+// under it when it gets one is counted as by CountPrefix. It fails with ErrNoSuchBucket and ErrTooManyPrefixes.
 type SetLimit struct {
 	Scope quota.Scope
 	Limit quota.Limit
+	// Rows is how much of a prefix is counted at once, as CountPrefix.Rows.
+	Rows int
+}
+
+// MaxPrefixes is how many prefixes of a bucket may have limits.
+const MaxPrefixes = 100
+
+// CountPrefix counts on what is under a prefix since its limit was set: key after key in the order of their bytes, each
+// in whole, with all its versions, delete markers and uploads, until these were Rows or more. When no key is left the
+// account is exact. Mutations of keys up to quota.Account.CountedTo change the account's usage; those of later keys
+// are left to the counting. It fails with ErrNoSuchBucket and ErrNoSuchPrefix, and does nothing where the account is
+// exact.
+type CountPrefix struct {
+	Bucket BucketName
+	Prefix string
+	// Rows bounds the work, up to the rest of one key. 0 only looks whether there is something to count.
+	Rows int
 }
 
 // PutRecord replaces a record of the server; a nil value removes it, and one that is not there is no error. It fails
@@ -66,8 +84,11 @@ type RecordCondition struct {
 }
 
 // PutRecords replaces records together: all of them, or none where one condition does not hold. Each record is named
-// once.
-type PutRecords struct{ Records []PutRecord }
+// once. Where Limit is not nil it is set with them; its scope is an owner's.
+type PutRecords struct {
+	Records []PutRecord
+	Limit   *SetLimit
+}
 
 // Precondition is checked inside the transaction, against the object that a mutation would replace: the key's latest
 // version, which is none where that is a delete marker, or the version that a DeleteObject names.
@@ -202,6 +223,7 @@ func (SetVersioning) mutation()   {}
 func (SetObjectLock) mutation()   {}
 func (PutBucketConfig) mutation() {}
 func (SetLimit) mutation()        {}
+func (CountPrefix) mutation()     {}
 func (PutRecord) mutation()       {}
 func (PutRecords) mutation()      {}
 func (PutObject) mutation()       {}
@@ -230,7 +252,8 @@ type Result struct {
 	// Moved tells for each of MoveBlobs' moves whether it was made.
 	Moved []bool
 	// Accounts are the scopes that the mutation touched, as they are after it, in the order of quota.CompareScopes.
-	// Those that are no more are in RemovedScopes instead: a deleted bucket, and an owner without buckets and limit.
+	// Those that are no more are in RemovedScopes instead: a deleted bucket, then its prefixes, and an owner without
+	// buckets and limit; a prefix without a limit.
 	Accounts      []quota.Account
 	RemovedScopes []quota.Scope
 	// Events is what AppendEvents and ForgetEvents made of the outbox; nil of all others.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
@@ -19,13 +20,20 @@ type account struct {
 	bucket meta.Bucket // of a bucket
 	owned  int         // of an owner: how many buckets they have
 	err    error
+
+	prefixes []string // of a bucket: those that have limits, in order; what is in the slice does not change
+	counting *string  // of a prefix: the last key that is counted, nil where all are; what it points at does not change
 }
 
 func (a account) public(scope quota.Scope) quota.Account {
-	return quota.Account{Scope: scope, Limit: a.limit, Usage: a.usage}
+	p := quota.Account{Scope: scope, Limit: a.limit, Usage: a.usage}
+	if a.counting != nil {
+		p.Counting, p.CountedTo = true, *a.counting
+	}
+	return p
 }
 
-// ledger holds the server's account, those of all buckets, and those of all owners.
+// ledger holds the server's account, and those of all buckets, owners, and prefixes with limits.
 type ledger map[quota.Scope]account
 
 func loadLedger(s snapshot) (ledger, error) {
@@ -49,7 +57,23 @@ func loadLedger(s snapshot) (ledger, error) {
 		l[scope] = a
 		return nil
 	})
+	l.loadPrefixes(s)
 	return l, err
+}
+
+// loadPrefixes reads the accounts of the prefixes of buckets that are there. Of others only a walk tells.
+func (l ledger) loadPrefixes(s snapshot) {
+	for _, key := range keysUnder(s.table(tableLimits), []byte{prefixKey}) {
+		scope, err := parseScopeKey(key)
+		if err != nil {
+			continue
+		}
+		of := quota.BucketScope(scope.Name)
+		if bucket, exists := l[of]; exists {
+			bucket.prefixes = append(bucket.prefixes, scope.Prefix)
+			l[of], l[scope] = bucket, loadAccount(s, scope)
+		}
+	}
 }
 
 // own counts a bucket of an owner.
@@ -62,7 +86,7 @@ func (l ledger) own(s snapshot, owner quota.Scope) {
 	l[owner] = a
 }
 
-// loadAccount reads a scope's limit and usage. A new server has none; a bucket or an owner always has a usage row.
+// loadAccount reads a scope's limit and usage. A new server has none; all others always have a usage row.
 func loadAccount(s snapshot, scope quota.Scope) account {
 	var (
 		a         account
@@ -78,7 +102,7 @@ func loadAccount(s snapshot, scope quota.Scope) account {
 	}
 	switch {
 	case usageRow != nil:
-		a.usage, err = decodeUsage(key, usageRow)
+		a.usage, a.counting, err = decodeUsage(key, usageRow)
 	case mustExist:
 		err = corruptRow(tableUsage, key, errors.New("no row"))
 	}
@@ -157,62 +181,128 @@ func (b *batch) bucket(name meta.BucketName) (meta.Bucket, error) {
 	return a.bucket, a.err
 }
 
-// bill is what a mutation will have made of the accounts of the bucket, its owner and the server, once it is paid.
-type bill [3]struct {
-	scope quota.Scope
-	after account
+// toldAtOnce is for how many accounts of results room is made at a time.
+const toldAtOnce = 32
+
+// bill is what a mutation will have made of the accounts that it touches, once it is paid.
+type bill struct {
+	lines [3]line // the bucket's, its owner's, and the server's
+	// prefixes are those with limits that the key begins with, outer ones first; nil where there are none. They are in
+	// batch.lines, and good until the next charge.
+	prefixes []line
 }
 
-// charge computes what delta makes of the accounts of a bucket, its owner and the server. It changes nothing.
-func (b *batch) charge(name meta.BucketName, delta quota.Delta) (bill, error) {
-	bucket, err := b.bucket(name)
-	if err != nil {
-		return bill{}, err
+// line is what a bill makes of one account.
+type line struct {
+	scope quota.Scope
+	used  quota.Usage // before
+	after account
+	// uncounted says that the account has not been counted up to the key: its figures stay as they are.
+	uncounted bool
+}
+
+// charge computes what delta, of a key, makes of the accounts of its prefixes, its bucket, the owner and the server. An
+// empty key has no prefixes. It changes nothing.
+func (b *batch) charge(name meta.BucketName, key meta.Key, delta quota.Delta) (bill, error) {
+	scope := quota.BucketScope(string(name))
+	bucket, exists := b.account(scope)
+	if !exists {
+		return bill{}, meta.ErrNoSuchBucket
 	}
-	var bl bill
-	for i, scope := range [len(bl)]quota.Scope{
-		quota.BucketScope(string(name)), quota.OwnerScope(bucket.Owner), quota.ServerScope,
-	} {
-		a, exists := b.account(scope)
-		if !exists {
-			return bill{}, fmt.Errorf("%w: %s has no account", meta.ErrCorrupt, scope)
-		}
-		if a.err != nil {
-			return bill{}, a.err
-		}
-		usage, err := apply(a.usage, delta)
-		if err != nil {
-			return bill{}, fmt.Errorf("%s: %w", scope, err)
-		}
-		a.usage = usage
-		bl[i].scope, bl[i].after = scope, a
+	if bucket.err != nil {
+		return bill{}, bucket.err
 	}
+	var (
+		bl  bill
+		err error
+	)
+	for i, s := range [len(bl.lines)]quota.Scope{scope, quota.OwnerScope(bucket.bucket.Owner), quota.ServerScope} {
+		if err = b.line(&bl.lines[i], s, key, delta); err != nil {
+			return bill{}, err
+		}
+	}
+	if len(bucket.prefixes) == 0 {
+		return bl, nil
+	}
+	bl.prefixes = b.lines[:0]
+	for _, prefix := range bucket.prefixes {
+		if !strings.HasPrefix(string(key), prefix) {
+			continue
+		}
+		bl.prefixes = append(bl.prefixes, line{})
+		last := &bl.prefixes[len(bl.prefixes)-1]
+		if err = b.line(last, quota.PrefixScope(string(name), prefix), key, delta); err != nil {
+			return bill{}, err
+		}
+	}
+	b.lines = bl.prefixes
 	return bl, nil
 }
 
-// admit is charge for an operation that a limit may refuse.
-func (b *batch) admit(bucket meta.BucketName, op quota.Operation) (bill, error) {
-	bl, err := b.charge(bucket, op.Delta)
+// line computes what delta, of a key, makes of an account.
+func (b *batch) line(l *line, scope quota.Scope, key meta.Key, delta quota.Delta) error {
+	a, exists := b.account(scope)
+	if !exists {
+		return fmt.Errorf("%w: %s has no account", meta.ErrCorrupt, scope)
+	}
+	if a.err != nil {
+		return a.err
+	}
+	l.scope, l.used, l.after = scope, a.usage, a
+	if l.uncounted = a.counting != nil && string(key) > *a.counting; l.uncounted {
+		return nil
+	}
+	var err error
+	if l.after.usage, err = apply(a.usage, delta); err != nil {
+		return fmt.Errorf("%s: %w", scope, err)
+	}
+	return nil
+}
+
+// admit is charge for an operation that a limit may refuse. The innermost scope that does is told.
+func (b *batch) admit(bucket meta.BucketName, key meta.Key, op quota.Operation) (bill, error) {
+	bl, err := b.charge(bucket, key, op.Delta)
 	if err != nil {
 		return bill{}, err
 	}
-	for _, line := range bl {
-		before, _ := b.account(line.scope)
-		if err := quota.Admit(before.public(line.scope), op); err != nil {
+	for i := range bl.prefixes {
+		if err := bl.prefixes[len(bl.prefixes)-1-i].admit(op); err != nil {
+			return bill{}, err
+		}
+	}
+	for i := range bl.lines {
+		if err := bl.lines[i].admit(op); err != nil {
 			return bill{}, err
 		}
 	}
 	return bl, nil
 }
 
-// pay makes the bill's figures those of the batch, and returns them as a Result tells them: the bucket last.
+func (l *line) admit(op quota.Operation) error {
+	return quota.Admit(quota.Account{Scope: l.scope, Limit: l.after.limit, Usage: l.used}, op)
+}
+
+// pay makes the bill's figures those of the batch, and returns them as a Result tells them: the server first, then the
+// owner, the bucket, and the prefixes.
 func (b *batch) pay(bl bill) []quota.Account {
-	accounts := make([]quota.Account, len(bl))
-	for i, line := range bl {
-		b.entries[line.scope] = entry{account: line.after, unwritten: true}
-		accounts[len(bl)-1-i] = line.after.public(line.scope)
+	if most := len(bl.lines) + len(bl.prefixes); cap(b.told)-len(b.told) < most {
+		b.told = make([]quota.Account, 0, max(most, toldAtOnce))
 	}
-	return accounts
+	begin := len(b.told)
+	for i := range bl.lines {
+		b.payLine(&bl.lines[len(bl.lines)-1-i])
+	}
+	for i := range bl.prefixes {
+		if l := &bl.prefixes[i]; !l.uncounted {
+			b.payLine(l)
+		}
+	}
+	return slices.Clip(b.told[begin:])
+}
+
+func (b *batch) payLine(l *line) {
+	b.entries[l.scope] = entry{account: l.after, unwritten: true}
+	b.told = append(b.told, l.after.public(l.scope))
 }
 
 // writeUsage writes the usage rows that the batch has changed.
@@ -220,7 +310,7 @@ func (b *batch) writeUsage() {
 	for scope, e := range b.entries {
 		if e.unwritten && !e.removed {
 			key := scopeKey(scope)
-			b.put(b.usage, key, encodeUsage(key, e.usage))
+			b.put(b.usage, key, encodeUsage(key, e.usage, e.counting))
 		}
 	}
 }

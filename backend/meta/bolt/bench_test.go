@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
 )
 
 // BenchmarkCommit puts objects of one blob under new keys. An operation is one put.
@@ -26,6 +27,33 @@ func BenchmarkCommit(b *testing.B) {
 				b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "puts/s")
 			})
 		}
+	}
+}
+
+// BenchmarkLimits is BenchmarkCommit with and without limits of all scopes, two prefixes among them.
+func BenchmarkLimits(b *testing.B) {
+	limit := quota.Limit{MaxBytes: 1 << 60, MaxObjects: 1 << 60}
+	for _, scopes := range [][]quota.Scope{nil, {
+		quota.ServerScope, quota.OwnerScope("ada"), quota.BucketScope("b"),
+		quota.PrefixScope("b", "outer/"), quota.PrefixScope("b", "outer/inner/"),
+	}} {
+		b.Run(fmt.Sprintf("scopes=%d", len(scopes)), func(b *testing.B) {
+			r := fresh(b, Options{})
+			must(b, r, createBucket("b"))
+			for _, scope := range scopes {
+				must(b, r, meta.SetLimit{Scope: scope, Limit: limit})
+			}
+			n := 0
+			for b.Loop() {
+				batch := make([]meta.Mutation, 16)
+				for i := range batch {
+					n++
+					batch[i] = put(fmt.Sprintf("outer/inner/%08x", uint32(n)*2654435761), n, 4096)
+				}
+				must(b, r, batch...)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/put")
+		})
 	}
 }
 

@@ -241,6 +241,8 @@ func populate(t testing.TB, r *Repository) {
 		meta.SetLimit{Scope: quota.ServerScope, Limit: quota.Limit{MaxBytes: 1 << 40}},
 		meta.SetLimit{Scope: quota.OwnerScope("ada"), Limit: quota.Limit{MaxBytes: 1 << 30}},
 		meta.SetLimit{Scope: quota.OwnerScope("eve"), Limit: quota.Limit{MaxObjects: 7}}, // who has no bucket
+		meta.SetLimit{Scope: quota.PrefixScope("b", "dir/"), Limit: quota.Limit{MaxObjects: 9}, Rows: 1},
+		meta.SetLimit{Scope: quota.PrefixScope("b", "o"), Limit: quota.Limit{MaxBytes: 99}}, // which is being counted
 		meta.CreateUpload{Upload: u},
 		meta.PutPart{Bucket: "b", Key: u.Key, Upload: u.ID, Part: meta.Part{
 			Number: 3, Size: 30, ETag: "e", Modified: now, Segments: []meta.Segment{{Blob: blob(3), Size: 30}},

@@ -68,7 +68,7 @@ func (b *batch) deleteBucket(m meta.DeleteBucket) (meta.Result, error) {
 	}
 	uploadKeys := keysUnder(b.uploads, prefix)
 	delta.Uploads = -int64(len(uploadKeys))
-	bl, err := b.charge(m.Bucket, delta)
+	bl, err := b.charge(m.Bucket, "", delta)
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -82,10 +82,14 @@ func (b *batch) deleteBucket(m meta.DeleteBucket) (meta.Result, error) {
 		b.delete(b.configs, k)
 	}
 	b.delete(b.buckets, []byte(m.Bucket))
-	accounts := b.pay(bl)
+	prefixes, accounts := bl.lines[0].after.prefixes, b.pay(bl)
 	accounts = accounts[:len(accounts)-1]
 	b.removeAccount(scope)
 	removed := []quota.Scope{scope}
+	for _, prefix := range prefixes {
+		removed = append(removed, quota.PrefixScope(string(m.Bucket), prefix))
+		b.removeAccount(removed[len(removed)-1])
+	}
 	owner := quota.OwnerScope(bucket.Owner)
 	o := b.entries[owner]
 	o.owned--
@@ -161,10 +165,14 @@ func (b *batch) setLimit(m meta.SetLimit) (meta.Result, error) {
 		return meta.Result{}, invalid("limit %+v", m.Limit)
 	}
 	switch {
+	case m.Scope.Prefix != "" && m.Scope.Kind != quota.Prefix:
+		return meta.Result{}, invalid("a limit for scope %+v", m.Scope)
 	case m.Scope == quota.ServerScope:
 	case m.Scope.Kind == quota.Bucket:
 	case m.Scope.Kind == quota.Owner:
 		return b.setOwnerLimit(m)
+	case m.Scope.Kind == quota.Prefix:
+		return b.setPrefixLimit(m)
 	default:
 		return meta.Result{}, invalid("a limit for scope %+v", m.Scope)
 	}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
 )
 
 // FuzzKey checks that keys of uploads and parts come back as they were, and sort as what they are made of.
@@ -189,7 +190,8 @@ func FuzzPartRow(f *testing.F) {
 }
 
 func FuzzFigureRows(f *testing.F) {
-	k := []byte("bname")
+	f.Add([]byte{1, 2, 3, 4, 5, 6, 1, 1, 'k'}) // a prefix that is being counted
+	k, prefix := []byte("bname"), scopeKey(quota.PrefixScope("name", "k"))
 	fields := binary.AppendUvarint(binary.AppendUvarint(nil, 300), 7)
 	f.Add(fields)
 	f.Add(bytes.Repeat(fields, 2))
@@ -203,7 +205,14 @@ func FuzzFigureRows(f *testing.F) {
 		}{
 			{tableBlobs, func(v []byte) ([]byte, error) { b, err := decodeBlob(k, v); return encodeBlob(k, b), err }},
 			{tableLimits, func(v []byte) ([]byte, error) { l, err := decodeLimit(k, v); return encodeLimit(k, l), err }},
-			{tableUsage, func(v []byte) ([]byte, error) { u, err := decodeUsage(k, v); return encodeUsage(k, u), err }},
+			{tableUsage, func(v []byte) ([]byte, error) {
+				u, counting, err := decodeUsage(k, v)
+				return encodeUsage(k, u, counting), err
+			}},
+			{tableUsage, func(v []byte) ([]byte, error) {
+				u, counting, err := decodeUsage(prefix, v)
+				return encodeUsage(prefix, u, counting), err
+			}},
 			{tableGarbage, func(v []byte) ([]byte, error) { return encodeGarbage(k), decodeGarbage(k, v) }},
 			{tableEvents, func(v []byte) ([]byte, error) { o, err := decodeOutbox(k, v); return encodeOutbox(k, o), err }},
 		} {

@@ -27,6 +27,9 @@ type batch struct {
 	outbox    meta.Outbox
 	forgotten uint64
 
+	lines []line          // room for bill.prefixes
+	told  []quota.Account // room for the accounts of results, which have parts of it for good
+
 	dirty bool // something was written
 }
 
@@ -160,10 +163,12 @@ func (b *batch) apply(m meta.Mutation) (meta.Result, error) {
 		return b.putBucketConfig(m)
 	case meta.SetLimit:
 		return b.setLimit(m)
+	case meta.CountPrefix:
+		return b.countPrefix(m)
 	case meta.PutRecord:
-		return b.putRecords([]meta.PutRecord{m})
+		return b.putRecords(meta.PutRecords{Records: []meta.PutRecord{m}})
 	case meta.PutRecords:
-		return b.putRecords(m.Records)
+		return b.putRecords(m)
 	case meta.PutObject:
 		return b.putObject(m)
 	case meta.DeleteObject:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
+	"github.com/plimsoll/plimsoll/quota"
 )
 
 func (b *batch) putBucketConfig(m meta.PutBucketConfig) (meta.Result, error) {
@@ -32,10 +33,10 @@ func (b *batch) putOpaque(table table, name, key, value []byte) {
 	b.put(table, key, encodeOpaque(name, key, value))
 }
 
-// putRecords writes records together, or none of them.
-func (b *batch) putRecords(records []meta.PutRecord) (meta.Result, error) {
-	named := make(map[string]bool, len(records))
-	for _, r := range records {
+// putRecords writes records together, and the limit that goes with them, or nothing.
+func (b *batch) putRecords(m meta.PutRecords) (result meta.Result, err error) {
+	named := make(map[string]bool, len(m.Records))
+	for _, r := range m.Records {
 		if err := validateKind(string(r.Kind)); err != nil {
 			return meta.Result{}, err
 		}
@@ -51,10 +52,18 @@ func (b *batch) putRecords(records []meta.PutRecord) (meta.Result, error) {
 			return meta.Result{}, fmt.Errorf("record %s %q: %w", r.Kind, r.Name, err)
 		}
 	}
-	for _, r := range records {
+	if m.Limit != nil {
+		if m.Limit.Scope.Kind != quota.Owner {
+			return meta.Result{}, invalid("a limit of scope %+v with records", m.Limit.Scope)
+		}
+		if result, err = b.setLimit(*m.Limit); err != nil {
+			return meta.Result{}, err
+		}
+	}
+	for _, r := range m.Records {
 		b.putOpaque(b.records, tableRecords, recordKey(r.Kind, r.Name), r.Value)
 	}
-	return meta.Result{}, nil
+	return result, nil
 }
 
 func (b *batch) checkRecord(key []byte, c meta.RecordCondition) error {

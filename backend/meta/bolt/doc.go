@@ -57,6 +57,9 @@
 //   - An owner has a usage row while they own a bucket or have a limit.
 //   - The row of the outbox, behind all events, tells the last sequence that was ever used, and how many events
 //     are there. Sequences go on from it, also where no event is left.
+//   - A prefix has a row in limits and one in usage, or neither. Its usage row is the sum over the rows of its keys; while
+//     it is being counted, over those of the keys up to the one that it names. That is moved on, and what lies between is
+//     added, in one transaction, so that counting goes on after a crash where it was.
 //   - A mutation checks everything before it writes anything, so that a refused one leaves the batch as it was.
 //
 // # Concurrency
@@ -97,7 +100,8 @@
 //	events   sequence, 8 bytes                         bytes
 //	events   8 bytes ff                                uv last sequence, uv events, uv bytes of their values
 //	usage    scope                                     uv bytes, uv objects, uv bytes of parts, uv uploads,
-//	                                                   uv noncurrent objects, uv delete markers
+//	                                                   uv noncurrent objects, uv delete markers; of a prefix also
+//	                                                   byte counting, str counted up to, where it is counting
 //
 //	every value:  | version 01 | fields ... | CRC |
 //	an object:    | version 01 | head | CRC of all before | settings | attributes | segments | parts | CRC of all before |
@@ -114,7 +118,7 @@
 //	attributes    eight str in the order of meta.Attributes, n*(str name, str value) by name
 //	segment       id, uv size, uv stored size where that is not the size, else 0
 //	head of part  uv number, uv size, bytes checksum
-//	scope         "s" for the server, "o" name for an owner, "b" name for a bucket
+//	scope         "s" for the server, "o" name for an owner, "b" name for a bucket, "p" name 00 prefix
 //
 // CRC is a CRC-32C, big-endian, over the table's name, a zero byte, the key, and all of the value before it: a row that
 // ends up under another key is as corrupt as one with a flipped bit. The head of an object has its own, so that a

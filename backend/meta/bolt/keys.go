@@ -108,6 +108,7 @@ const (
 	serverKey = 's'
 	ownerKey  = 'o'
 	bucketKey = 'b'
+	prefixKey = 'p'
 )
 
 func scopeKey(s quota.Scope) []byte {
@@ -116,6 +117,10 @@ func scopeKey(s quota.Scope) []byte {
 		return []byte{serverKey}
 	case quota.Owner:
 		return append([]byte{ownerKey}, s.Name...)
+	case quota.Prefix:
+		k := make([]byte, 0, len(s.Name)+len(s.Prefix)+2)
+		k = append(append(k, prefixKey), s.Name...)
+		return append(append(k, 0), s.Prefix...)
 	default:
 		return append([]byte{bucketKey}, s.Name...)
 	}
@@ -278,6 +283,9 @@ func parseScopeKey(k []byte) (quota.Scope, error) {
 		return quota.OwnerScope(string(k[1:])), nil
 	case len(k) > 1 && k[0] == bucketKey:
 		return quota.BucketScope(string(k[1:])), nil
+	case len(k) > 1 && k[0] == prefixKey:
+		bucket, prefix, err := parseObjectKey(k[1:])
+		return quota.PrefixScope(string(bucket), string(prefix)), err
 	default:
 		return quota.Scope{}, fmt.Errorf("%w: scope key %x", meta.ErrCorrupt, k)
 	}

@@ -35,7 +35,7 @@ func (b *batch) createUpload(m meta.CreateUpload) (meta.Result, error) {
 	if b.uploads.Get(key) != nil {
 		return meta.Result{}, invalid("upload %q is not new", m.Upload.ID)
 	}
-	bl, err := b.charge(m.Upload.Bucket, quota.Delta{Uploads: 1})
+	bl, err := b.charge(m.Upload.Bucket, m.Upload.Key, quota.Delta{Uploads: 1})
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -80,7 +80,7 @@ func (b *batch) putPart(m meta.PutPart) (meta.Result, error) {
 		return meta.Result{}, err
 	}
 	delta := quota.Delta{PartBytes: m.Part.Size - replaced}
-	bl, err := b.admit(m.Bucket, quota.Operation{Kind: quota.Part, Delta: delta, Completed: completed})
+	bl, err := b.admit(m.Bucket, m.Key, quota.Operation{Kind: quota.Part, Delta: delta, Completed: completed})
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -192,7 +192,7 @@ func (b *batch) abortUpload(m meta.AbortUpload) (meta.Result, error) {
 	if err != nil {
 		return meta.Result{}, err
 	}
-	bl, err := b.charge(m.Bucket, delta)
+	bl, err := b.charge(m.Bucket, m.Key, delta)
 	if err != nil {
 		return meta.Result{}, err
 	}

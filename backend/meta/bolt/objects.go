@@ -56,7 +56,7 @@ func (c *keyChange) store(o *meta.Object, op quota.Operation) (meta.Result, erro
 		return meta.Result{}, err
 	}
 	op.Delta = op.Delta.Add(c.delta)
-	bl, err := c.batch.admit(c.bucket.Name, op)
+	bl, err := c.batch.admit(c.bucket.Name, c.key, op)
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -96,7 +96,7 @@ func (b *batch) deleteObject(m meta.DeleteObject) (meta.Result, error) {
 	if err != nil {
 		return meta.Result{}, err
 	}
-	bl, err := b.charge(m.Bucket, c.delta)
+	bl, err := b.charge(m.Bucket, m.Key, c.delta)
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -133,7 +133,7 @@ func (c *keyChange) deleteVersion(m meta.DeleteObject) (meta.Result, error) {
 	if err := c.promote(v); err != nil {
 		return meta.Result{}, err
 	}
-	bl, err := c.batch.charge(m.Bucket, c.delta)
+	bl, err := c.batch.charge(m.Bucket, m.Key, c.delta)
 	if err != nil {
 		return meta.Result{}, err
 	}

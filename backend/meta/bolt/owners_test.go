@@ -39,11 +39,11 @@ func TestWalkOfOwners(t *testing.T) {
 		{"missing", (*bbolt.Bucket).Delete, "ada", "no row"},
 		{"of nobody", func(usage *bbolt.Bucket, _ []byte) error {
 			key := scopeKey(quota.OwnerScope("nobody"))
-			return usage.Put(key, encodeUsage(key, quota.Usage{}))
+			return usage.Put(key, encodeUsage(key, quota.Usage{}, nil))
 		}, "nobody", "belongs to nothing"},
 		{"without a name", func(usage *bbolt.Bucket, _ []byte) error {
 			key := []byte{ownerKey}
-			return usage.Put(key, encodeUsage(key, quota.Usage{}))
+			return usage.Put(key, encodeUsage(key, quota.Usage{}, nil))
 		}, "", "scope key"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

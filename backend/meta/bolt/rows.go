@@ -153,24 +153,36 @@ func decodeLimit(key, value []byte) (quota.Limit, error) {
 	return l, d.finish(tableLimits, key)
 }
 
-func encodeUsage(key []byte, u quota.Usage) []byte {
+// encodeUsage returns a row of usage. counting is account.counting; only a prefix can have it.
+func encodeUsage(key []byte, u quota.Usage, counting *string) []byte {
 	row := newRow(48)
 	for _, v := range []int64{u.Bytes, u.Objects, u.PartBytes, u.Uploads, u.Noncurrent, u.Markers} {
 		row = appendUint(row, v)
 	}
+	if isPrefixKey(key) {
+		row = appendBool(row, counting != nil)
+		if counting != nil {
+			row = appendString(row, *counting)
+		}
+	}
 	return appendSum(tableUsage, key, row)
 }
 
-func decodeUsage(key, value []byte) (quota.Usage, error) {
+func decodeUsage(key, value []byte) (u quota.Usage, counting *string, err error) {
 	d, err := openRow(tableUsage, key, value)
 	if err != nil {
-		return quota.Usage{}, err
+		return quota.Usage{}, nil, err
 	}
-	u := quota.Usage{
+	u = quota.Usage{
 		Bytes: d.uint(), Objects: d.uint(), PartBytes: d.uint(), Uploads: d.uint(), Noncurrent: d.uint(), Markers: d.uint(),
 	}
-	return u, d.finish(tableUsage, key)
+	if isPrefixKey(key) && d.oneOf(1) == 1 {
+		counting = new(d.string())
+	}
+	return u, counting, d.finish(tableUsage, key)
 }
+
+func isPrefixKey(key []byte) bool { return len(key) > 0 && key[0] == prefixKey }
 
 // encodeOpaque returns the row of a configuration or a record: a value that means nothing here.
 func encodeOpaque(table, key, value []byte) []byte {

@@ -46,6 +46,13 @@ func validateKey(key meta.Key) error {
 	return nil
 }
 
+func validatePrefix(prefix string) error {
+	if prefix == "" || len(prefix) > maxKeyBytes {
+		return invalid("a prefix of %d bytes", len(prefix))
+	}
+	return nil
+}
+
 func validateUploadID(id meta.UploadID) error {
 	if id == "" || len(id) > maxUploadIDBytes {
 		return invalid("an upload id of %d bytes", len(id))

@@ -11,6 +11,7 @@ import (
 type keyReader struct {
 	objects, versions, nulls table
 	bucket                   meta.Bucket
+	key                      meta.Key
 	row                      []byte // the key in objects and in nulls
 	prefix                   []byte // of the keys in versions
 }
@@ -21,7 +22,7 @@ func (s snapshot) keyReader(bucket meta.Bucket, key meta.Key) *keyReader {
 
 func newKeyReader(objects, versions, nulls table, bucket meta.Bucket, key meta.Key) *keyReader {
 	r := &keyReader{
-		objects: objects, versions: versions, nulls: nulls, bucket: bucket, row: objectKey(bucket.Name, key),
+		objects: objects, versions: versions, nulls: nulls, bucket: bucket, key: key, row: objectKey(bucket.Name, key),
 	}
 	if bucket.Versioning != meta.VersioningOff {
 		r.prefix = versionPrefix(bucket.Name, key)

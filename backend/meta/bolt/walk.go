@@ -96,7 +96,7 @@ func (w *walker) account(scope quota.Scope) error {
 }
 
 // accounts visits the rows of limits and usage as accounts: one for the server, one for each owner who has a bucket or a
-// limit, and one for each bucket.
+// limit, one for each bucket, and one for each prefix that has a limit.
 func (w *walker) accounts() error {
 	for _, key := range keysUnder(w.table(tableLimits), []byte{ownerKey}) {
 		if scope, err := parseScopeKey(key); err == nil {
@@ -113,6 +113,17 @@ func (w *walker) accounts() error {
 	if err != nil {
 		return err
 	}
+	for _, key := range keysUnder(w.table(tableLimits), []byte{prefixKey}) {
+		scope, err := parseScopeKey(key)
+		if err == nil && w.bucketExists(meta.BucketName(scope.Name)) {
+			err = w.account(scope)
+		} else {
+			err = nil // accountRows tells
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return w.accountRows()
 }
 
@@ -124,8 +135,7 @@ func (w *walker) accountRows() error {
 			if err != nil {
 				return nil, err
 			}
-			if (scope.Kind == quota.Bucket && !w.bucketExists(meta.BucketName(scope.Name))) ||
-				(scope.Kind == quota.Owner && !w.owners[scope]) {
+			if w.orphaned(scope, k) {
 				return nil, errOrphan
 			}
 			return nil, decode(k, v)
@@ -135,7 +145,21 @@ func (w *walker) accountRows() error {
 	if err != nil {
 		return err
 	}
-	return w.rows(tableUsage, check(func(k, v []byte) error { _, err := decodeUsage(k, v); return err }))
+	return w.rows(tableUsage, check(func(k, v []byte) error { _, _, err := decodeUsage(k, v); return err }))
+}
+
+// orphaned reports whether a scope with rows is none: a prefix is one where its bucket is there, and its limit.
+func (w *walker) orphaned(scope quota.Scope, key []byte) bool {
+	switch scope.Kind {
+	case quota.Owner:
+		return !w.owners[scope]
+	case quota.Prefix:
+		return !w.bucketExists(meta.BucketName(scope.Name)) || w.table(tableLimits).Get(key) == nil
+	case quota.Bucket:
+		return !w.bucketExists(meta.BucketName(scope.Name))
+	default:
+		return false
+	}
 }
 
 func (w *walker) objects() error {

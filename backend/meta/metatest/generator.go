@@ -193,7 +193,7 @@ func (g *generator) mutation() meta.Mutation {
 func (g *generator) administration() meta.Mutation {
 	versioning := rapid.SampledFrom([]meta.Versioning{meta.VersioningEnabled, meta.VersioningSuspended})
 	value := rapid.SampledFrom([][]byte{nil, {}, []byte("1"), []byte("2")})
-	switch rapid.IntRange(0, 10).Draw(g.T, "administration") {
+	switch rapid.IntRange(0, 14).Draw(g.T, "administration") {
 	case 0, 1, 2:
 		m := createBucket(g.bucket())
 		m.Bucket.Owner = rapid.SampledFrom([]string{"ada", "ada", "bob"}).Draw(g.T, "owner")
@@ -210,6 +210,11 @@ func (g *generator) administration() meta.Mutation {
 		return meta.SetLimit{Scope: quota.BucketScope(string(g.bucket())), Limit: g.limit()}
 	case 5:
 		return meta.SetLimit{Scope: quota.ServerScope, Limit: g.limit()}
+	case 11, 12:
+		scope := quota.PrefixScope(string(g.bucket()), g.prefix())
+		return meta.SetLimit{Scope: scope, Limit: g.limit(), Rows: g.rows()}
+	case 13, 14:
+		return g.countPrefix()
 	case 10:
 		owner := rapid.SampledFrom([]string{"ada", "ada", "bob", "b"}).Draw(g.T, "owner")
 		return meta.SetLimit{Scope: quota.OwnerScope(owner), Limit: g.limit()}

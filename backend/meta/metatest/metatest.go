@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,6 +32,10 @@ func Run(t *testing.T, open Open) {
 		{"owners", testOwners},
 		{"owners within a batch", testOwnersWithinBatch},
 		{"quota of owners", testOwnerQuota},
+		{"prefixes", testPrefixes},
+		{"quota of prefixes", testPrefixQuota},
+		{"counting of prefixes", testPrefixCounting},
+		{"a limit with records", testRecordsWithLimit},
 		{"objects", testObjects},
 		{"everything of an object is kept", testObjectKept},
 		{"preconditions", testPreconditions},
@@ -141,6 +146,7 @@ func Recount(t TB, repo meta.Repository) {
 // count sums up the rows of a walk.
 type count struct {
 	accounts   []quota.Account
+	prefixes   []quota.Account // those of accounts that are
 	usage      map[quota.Scope]*quota.Usage
 	owners     map[meta.BucketName]string
 	segments   map[meta.BlobID]meta.BlobRow // what objects and parts name
@@ -155,19 +161,23 @@ func (c *count) visit(row meta.Row) error {
 		c.owners[row.Name] = row.Owner
 	case quota.Account:
 		c.accounts = append(c.accounts, row)
+		if row.Scope.Kind == quota.Prefix {
+			c.prefixes = append(c.prefixes, row)
+			c.usage[row.Scope] = new(quota.Usage)
+		}
 	case meta.ObjectRow:
 		d := quota.Delta{Bytes: row.Object.Size, Objects: 1}
 		if row.Noncurrent {
 			d.Noncurrent = 1
 		}
-		c.add(row.Bucket, d, row.Object.Segments)
+		c.add(row.Bucket, row.Key, d, row.Object.Segments)
 	case meta.MarkerRow:
-		c.add(row.Bucket, quota.Delta{Markers: 1}, nil)
+		c.add(row.Bucket, row.Key, quota.Delta{Markers: 1}, nil)
 	case meta.ConfigRow, meta.Record, meta.Event:
 	case meta.Upload:
-		c.add(row.Bucket, quota.Delta{Uploads: 1}, nil)
+		c.add(row.Bucket, row.Key, quota.Delta{Uploads: 1}, nil)
 	case meta.PartRow:
-		c.add(row.Bucket, quota.Delta{PartBytes: row.Part.Size}, row.Part.Segments)
+		c.add(row.Bucket, row.Key, quota.Delta{PartBytes: row.Part.Size}, row.Part.Segments)
 	case meta.BlobRow:
 		c.references[row.Blob] = row
 	case meta.GarbageRow:
@@ -188,9 +198,15 @@ func (c *count) bucket(name meta.BucketName) *quota.Usage {
 	return c.usage[scope]
 }
 
-func (c *count) add(bucket meta.BucketName, d quota.Delta, segments []meta.Segment) {
+func (c *count) add(bucket meta.BucketName, key meta.Key, d quota.Delta, segments []meta.Segment) {
 	for _, u := range []*quota.Usage{c.bucket(bucket), c.usage[quota.ServerScope]} {
 		*u = u.Apply(d)
+	}
+	for _, a := range c.prefixes {
+		of := a.Scope.Name == string(bucket) && strings.HasPrefix(string(key), a.Scope.Prefix)
+		if of && (!a.Counting || string(key) <= a.CountedTo) {
+			*c.usage[a.Scope] = c.usage[a.Scope].Apply(d)
+		}
 	}
 	for _, s := range segments {
 		row := c.segments[s.Blob]

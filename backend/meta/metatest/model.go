@@ -3,6 +3,7 @@ package metatest
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
@@ -28,6 +29,7 @@ type modelBucket struct {
 	configs    map[meta.ConfigKind]string
 	versions   map[meta.Key][]*modelVersion // the newest first; no key without versions
 	uploads    map[modelUpload]map[int]meta.Part
+	prefixes   map[string]*modelPrefix
 }
 
 // modelVersion is an object or a delete marker. Its id is not known until the repository has told it; until then, no
@@ -122,12 +124,17 @@ func (m *model) accounts() []quota.Account {
 			Scope: quota.OwnerScope(owner), Limit: m.owners[owner], Usage: owners[owner],
 		})
 	}
-	return append(accounts, buckets...)
+	return append(append(accounts, buckets...), m.prefixAccounts()...)
 }
 
-func (m *model) admit(bucket meta.BucketName, op quota.Operation) error {
+func (m *model) admit(bucket meta.BucketName, key meta.Key, op quota.Operation) error {
 	scopes := []quota.Scope{
 		quota.ServerScope, quota.OwnerScope(m.buckets[bucket].owner), quota.BucketScope(string(bucket)),
+	}
+	for prefix := range m.buckets[bucket].prefixes {
+		if strings.HasPrefix(string(key), prefix) {
+			scopes = append(scopes, quota.PrefixScope(string(bucket), prefix))
+		}
 	}
 	for _, a := range m.accounts() {
 		if slices.Contains(scopes, a.Scope) {
@@ -245,15 +252,19 @@ func (m *model) changeBucket(mutation meta.Mutation) error {
 		b := &modelBucket{
 			owner: x.Bucket.Owner, limit: x.Limit, versioning: x.Bucket.Versioning, lock: x.Bucket.ObjectLock,
 			configs: map[meta.ConfigKind]string{}, versions: map[meta.Key][]*modelVersion{},
-			uploads: map[modelUpload]map[int]meta.Part{},
+			uploads: map[modelUpload]map[int]meta.Part{}, prefixes: map[string]*modelPrefix{},
 		}
 		for _, c := range x.Configs {
 			b.configs[c.Kind] = string(c.Value)
 		}
 		m.buckets[x.Bucket.Name] = b
 		return nil
+	case meta.CountPrefix:
+		return m.countPrefix(x)
 	case meta.SetLimit:
 		switch {
+		case x.Scope.Kind == quota.Prefix:
+			return m.setPrefixLimit(x)
 		case x.Scope == quota.ServerScope:
 			m.server = x.Limit
 			return nil

@@ -106,7 +106,7 @@ func (m *model) store(bucket meta.BucketName, key meta.Key, o meta.Object, op qu
 		return outcome{err: err}
 	}
 	op.Delta = op.Delta.Add(b.change(key, after))
-	if err := m.admit(bucket, op); err != nil {
+	if err := m.admit(bucket, key, op); err != nil {
 		return outcome{err: err}
 	}
 	b.set(key, after)

@@ -48,7 +48,7 @@ func (m *model) putPart(x meta.PutPart, b *modelBucket, u modelUpload, live map[
 	change := x.Part.Size - parts[x.Part.Number].Size
 	whole := &modelVersion{}
 	whole.object.Size = sizeOf(parts) + change
-	err := m.admit(x.Bucket, quota.Operation{
+	err := m.admit(x.Bucket, x.Key, quota.Operation{
 		Kind: quota.Part, Delta: quota.Delta{PartBytes: change}, Completed: b.change(u.key, b.with(u.key, whole)),
 	})
 	if err != nil {

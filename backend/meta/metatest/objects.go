@@ -266,6 +266,10 @@ func testInvalid(f *fixture) {
 		meta.SetLimit{Scope: quota.OwnerScope("bob"), Limit: quota.Limit{MaxObjects: -1}},
 		meta.SetLimit{Scope: quota.BucketScope("b"), Limit: quota.Limit{MaxObjects: -1}},
 		meta.SetLimit{Scope: quota.Scope{Kind: quota.Disk}},
+		meta.SetLimit{Scope: quota.PrefixScope("b", ""), Limit: quota.Limit{MaxObjects: 1}},
+		meta.SetLimit{Scope: quota.PrefixScope("b", strings.Repeat("k", 1025)), Limit: quota.Limit{MaxObjects: 1}},
+		meta.SetLimit{Scope: quota.PrefixScope("b", "k"), Limit: quota.Limit{MaxObjects: -1}},
+		meta.SetLimit{Scope: quota.Scope{Kind: quota.Owner, Name: "bob", Prefix: "k"}, Limit: quota.Limit{MaxObjects: 1}},
 		createUpload("b", "k", "u"), // not new
 		createUpload("b", "k", ""),
 		createUpload("b", "", "u"),
