@@ -11,7 +11,9 @@ import (
 type CreateBucketInput struct {
 	Name  meta.BucketName
 	Owner string
-	Limit quota.Limit // may be zero
+	// Limit is the bucket's limit. Where a figure is 0, and NoDefaults is not set, it is that of Defaults.Bucket.
+	Limit      quota.Limit
+	NoDefaults bool
 	// ObjectLock lets its objects be locked, and keeps their versions from the start.
 	ObjectLock bool
 	Configs    []meta.Config
@@ -23,7 +25,11 @@ func (s *Store) CreateBucket(_ context.Context, in CreateBucketInput) error {
 	if in.ObjectLock {
 		bucket.Versioning = meta.VersioningEnabled
 	}
-	_, err := s.commit(&proposal{mutation: meta.CreateBucket{Bucket: bucket, Limit: in.Limit, Configs: in.Configs}})
+	limit := in.Limit
+	if !in.NoDefaults {
+		limit = overDefault(limit, s.Defaults().Bucket)
+	}
+	_, err := s.commit(&proposal{mutation: meta.CreateBucket{Bucket: bucket, Limit: limit, Configs: in.Configs}})
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
 	"github.com/plimsoll/plimsoll/backend/blob/packs"
@@ -105,7 +106,10 @@ type checker struct {
 	parts   map[meta.UploadID]int64         // what they have
 	counted map[quota.Scope]quota.Usage
 	stated  map[quota.Scope]quota.Usage
-	refs    map[meta.BlobID]*refs
+	// prefixes are the accounts of the prefixes that have limits, by bucket. A walk visits them before what they count.
+	prefixes map[meta.BucketName][]quota.Account
+
+	refs map[meta.BlobID]*refs
 	// elsewhere are the places of blobs that are referred to, other than those that their rows say.
 	elsewhere map[meta.BlobID][]blob.Place
 	// unread says that rows of objects or parts cannot be read: references are more than a recount gives.
@@ -134,6 +138,7 @@ func newChecker(dirty bool) *checker {
 		stated:  make(map[quota.Scope]quota.Usage),
 		refs:    make(map[meta.BlobID]*refs),
 
+		prefixes:  make(map[meta.BucketName][]quota.Account),
 		elsewhere: make(map[meta.BlobID][]blob.Place),
 	}
 }
@@ -193,21 +198,21 @@ func (c *checker) row(row meta.Row) error {
 		if r.Noncurrent {
 			d.Noncurrent, name = 1, fmt.Sprintf("version %s of %s", r.Object.Version, name)
 		}
-		c.count(r.Bucket, d)
+		c.count(r.Bucket, r.Key, d)
 		c.segments(name, r.Object.Segments, r.Object.Size)
 		c.encryption(name, &r.Object)
 	case meta.MarkerRow:
-		c.count(r.Bucket, quota.Delta{Markers: 1})
+		c.count(r.Bucket, r.Key, quota.Delta{Markers: 1})
 	case meta.ConfigRow:
-		c.count(r.Bucket, quota.Delta{})
+		c.count(r.Bucket, "", quota.Delta{})
 	case meta.Record, meta.Event:
 	case meta.Upload:
 		c.report.Uploads++
 		c.uploads[r.ID] = r.PartBytes
-		c.count(r.Bucket, quota.Delta{Uploads: 1})
+		c.count(r.Bucket, r.Key, quota.Delta{Uploads: 1})
 	case meta.PartRow:
 		c.parts[r.Upload] += r.Part.Size
-		c.count(r.Bucket, quota.Delta{PartBytes: r.Part.Size})
+		c.count(r.Bucket, r.Key, quota.Delta{PartBytes: r.Part.Size})
 		name := fmt.Sprintf("part %d of upload %s in bucket %q", r.Part.Number, r.Upload, r.Bucket)
 		c.segments(name, r.Part.Segments, r.Part.Size)
 	case meta.BlobRow:
@@ -224,13 +229,21 @@ func (c *checker) row(row meta.Row) error {
 		c.problem("table %s, key %q: %v", r.Table, r.Key, r.Err)
 	case quota.Account:
 		c.stated[r.Scope] = r.Usage
+		if bucket := meta.BucketName(r.Scope.Name); r.Scope.Kind == quota.Prefix {
+			c.prefixes[bucket] = append(c.prefixes[bucket], r)
+		}
 	default:
 		c.problem("a row of an unknown kind, %T", row)
 	}
 	return nil
 }
 
-func (c *checker) count(bucket meta.BucketName, d quota.Delta) {
+func (c *checker) count(bucket meta.BucketName, key meta.Key, d quota.Delta) {
+	for _, a := range c.prefixes[bucket] {
+		if strings.HasPrefix(string(key), a.Scope.Prefix) && (!a.Counting || string(key) <= a.CountedTo) {
+			c.counted[a.Scope] = c.counted[a.Scope].Apply(d)
+		}
+	}
 	for _, scope := range []quota.Scope{quota.ServerScope, quota.BucketScope(string(bucket))} {
 		c.counted[scope] = c.counted[scope].Apply(d)
 	}
@@ -319,7 +332,7 @@ func (c *checker) refersTo(ref blob.Ref) bool {
 // exists reports whether a bucket is there, where the scope is one.
 func (c *checker) exists(scope quota.Scope) bool {
 	_, ok := c.buckets[meta.BucketName(scope.Name)]
-	return ok || scope.Kind != quota.Bucket
+	return ok || (scope.Kind != quota.Bucket && scope.Kind != quota.Prefix)
 }
 
 func (c *checker) compareUsage() {

@@ -204,6 +204,22 @@ func TestCheckReportsRowsThatContradictEachOther(t *testing.T) {
 			"more": quota.Account{Scope: quota.OwnerScope("bob"), Limit: quota.Limit{MaxBytes: 1}},
 		}, ""},
 		{"usage of an owner that is missing", map[string]meta.Row{"owner": nil}, `User "ada" has no usage row`},
+		{"a prefix", map[string]meta.Row{
+			"more": quota.Account{Scope: quota.PrefixScope("b", "k"), Usage: quota.Usage{Bytes: 10, Objects: 1}},
+		}, ""},
+		{"usage of a prefix that is wrong", map[string]meta.Row{
+			"more": quota.Account{Scope: quota.PrefixScope("b", "u"), Usage: quota.Usage{PartBytes: 4, Uploads: 1}},
+		}, `Prefix "u" of bucket "b": usage is {Bytes:0 Objects:0 PartBytes:4`},
+		{"a prefix with nothing under it", map[string]meta.Row{"more": quota.Account{Scope: quota.PrefixScope("b", "l")}}, ""},
+		{"a prefix that is being counted", map[string]meta.Row{
+			"more": quota.Account{Scope: quota.PrefixScope("b", "k"), Counting: true, CountedTo: "j"},
+		}, ""},
+		{"a prefix that is counted up to a key", map[string]meta.Row{
+			"more": quota.Account{Scope: quota.PrefixScope("b", "k"), Counting: true, CountedTo: "k"},
+		}, `Prefix "k" of bucket "b": usage is {Bytes:0 Objects:0 PartBytes:0 Uploads:0 Noncurrent:0 Markers:0}, a recount gives {Bytes:10`},
+		{"a prefix of no bucket", map[string]meta.Row{
+			"more": quota.Account{Scope: quota.PrefixScope("c", "k")},
+		}, "which does not exist"},
 		{"usage that is missing", map[string]meta.Row{"account": nil}, "has no usage row"},
 		{"usage of no bucket", map[string]meta.Row{"more": quota.Account{Scope: quota.BucketScope("c")}}, "which does not exist"},
 		{"objects of no bucket", map[string]meta.Row{"bucket": nil}, "which does not exist"},
@@ -261,9 +277,14 @@ func TestCheckReportsRowsThatContradictEachOther(t *testing.T) {
 				}
 			}
 			c := newChecker(false)
-			for _, row := range rows { // in any order
-				if err := c.row(row); err != nil {
-					t.Fatal(err)
+			for _, accounts := range []bool{true, false} { // those come first; all others in any order
+				for _, row := range rows {
+					if _, is := row.(quota.Account); is != accounts {
+						continue
+					}
+					if err := c.row(row); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			c.blob(blob.Ref{ID: blob.ID{1}, Size: 10}, nil)

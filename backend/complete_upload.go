@@ -266,5 +266,5 @@ func (s *Store) reserveComplete(
 	for _, p := range stored {
 		op.Delta.PartBytes -= p.Size
 	}
-	return s.reserveQuota(in.Bucket, op, 0, "")
+	return s.reserveQuota(in.Bucket, in.Key, op, 0, "")
 }

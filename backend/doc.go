@@ -25,6 +25,12 @@
 // history). Reports of where a bucket's space is are made one at a time, from one snapshot of the metadata, and rest more
 // than they work. All of them hold rows a page at a time, and change things in small batches through the committer.
 //
+// # Limits
+//
+// What is stored under a key has to fit in its bucket, in the buckets of its owner, on the server, and under each of its
+// prefixes that has a limit. A prefix that gets one is counted up in steps among the other mutations: until that is done its
+// usage is what has been counted, a lower bound, so that nothing is refused that fits. See count_prefixes.go.
+//
 // # Encryption
 //
 // Blobs are encrypted on their way in, and decrypted on their way out, under a data key that the caller wraps and

@@ -296,7 +296,7 @@ func (b *batchEvents) values(results []meta.Result) (values [][]byte) {
 		for _, a := range r.Accounts {
 			for _, crossed := range b.crossings.observe(a) {
 				e := event.Event{ID: newEventID(), Type: event.QuotaThreshold, Time: now, Threshold: crossed}
-				if a.Scope.Kind == quota.Bucket {
+				if a.Scope.Kind == quota.Bucket || a.Scope.Kind == quota.Prefix {
 					e.Bucket = a.Scope.Name
 				}
 				values = append(values, e.Marshal())
@@ -364,8 +364,8 @@ func isRefusal(err error) (event.Refusal, bool) {
 	switch {
 	case errors.As(err, &exceeded):
 		return event.Refusal{
-			Scope: exceeded.Scope.Kind, Name: exceeded.Scope.Name, Resource: exceeded.Resource, Limit: exceeded.Total,
-			Used: exceeded.Used, Reserved: exceeded.Reserved, Requested: exceeded.Requested, Transient: exceeded.Transient,
+			Scope: exceeded.Scope.Kind, Name: exceeded.Scope.Name, Prefix: exceeded.Scope.Prefix,
+			Resource: exceeded.Resource, Limit: exceeded.Total, Used: exceeded.Used, Reserved: exceeded.Reserved, Requested: exceeded.Requested, Transient: exceeded.Transient,
 		}, true
 	case errors.As(err, &full):
 		return event.Refusal{

@@ -2,6 +2,8 @@ package backend
 
 import (
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -19,6 +21,8 @@ type ledger struct {
 	// accounts holds every scope, with its reservations; guarded by mu. A bucket exists where its scope does. One that
 	// is deleted and made again has a new account: the holds of the old one do not touch it.
 	accounts map[quota.Scope]*quota.Account
+	// prefixes are the accounts of the prefixes of each bucket that has some, outer ones first; guarded by mu.
+	prefixes map[string][]*quota.Account
 	// arriving is how many bytes of parts are arriving, by upload; guarded by mu.
 	arriving map[meta.UploadID]int64
 	// refusals counts what was refused; guarded by mu.
@@ -35,13 +39,49 @@ type ledger struct {
 func newLedger(accounts []quota.Account, series int) *ledger {
 	l := &ledger{
 		accounts: make(map[quota.Scope]*quota.Account, len(accounts)),
+		prefixes: make(map[string][]*quota.Account),
 		arriving: make(map[meta.UploadID]int64),
 		refusals: newRefusalCounts(series),
 	}
 	for _, a := range accounts {
-		l.accounts[a.Scope] = &a
+		l.addLocked(&a)
 	}
 	return l
+}
+
+// addLocked adds the account of a new scope.
+func (l *ledger) addLocked(a *quota.Account) {
+	l.accounts[a.Scope] = a
+	if a.Scope.Kind == quota.Prefix {
+		of := append(l.prefixes[a.Scope.Name], a)
+		slices.SortFunc(of, func(x, y *quota.Account) int { return quota.CompareScopes(x.Scope, y.Scope) })
+		l.prefixes[a.Scope.Name] = of
+	}
+}
+
+func (l *ledger) removeLocked(scope quota.Scope) {
+	delete(l.accounts, scope)
+	if scope.Kind != quota.Prefix {
+		return
+	}
+	of := slices.DeleteFunc(l.prefixes[scope.Name], func(a *quota.Account) bool { return a.Scope == scope })
+	if l.prefixes[scope.Name] = of; len(of) == 0 {
+		delete(l.prefixes, scope.Name)
+	}
+}
+
+// prefixesLocked returns the accounts of the prefixes of a key, outer ones first. It is nil, and costs next to nothing,
+// where no bucket has any.
+func (l *ledger) prefixesLocked(bucket meta.BucketName, key meta.Key) (accounts []*quota.Account) {
+	if len(l.prefixes) == 0 {
+		return nil
+	}
+	for _, a := range l.prefixes[string(bucket)] {
+		if strings.HasPrefix(string(key), a.Scope.Prefix) {
+			accounts = append(accounts, a)
+		}
+	}
+	return accounts
 }
 
 // hold is a reservation. It is released exactly once, by release or with a commit; later calls do nothing.
@@ -49,6 +89,7 @@ type hold struct {
 	ledger    *ledger
 	accounts  [3]*quota.Account // the bucket's, its owner's and the server's
 	deltas    [3]quota.Delta    // what is held of each
+	prefixes  []*quota.Account  // of the key; what is held of the bucket is held of each
 	upload    meta.UploadID
 	unwritten atomic.Int64
 	released  bool // guarded by ledger.mu
@@ -67,9 +108,12 @@ func (h *hold) release() {
 	h.ledger.releaseLocked(h)
 }
 
-// reserve admits an operation on a bucket, against what is committed and what is held, and holds what it would add.
-// body is how many bytes it will write to the disk; upload is set for a part.
-func (l *ledger) reserve(bucket meta.Bucket, op quota.Operation, body int64, upload meta.UploadID) (*hold, error) {
+// reserve admits an operation on a key of a bucket, against what is committed and what is held, and holds what it would
+// add. The innermost scope that refuses it is told. body is how many bytes it will write to the disk; upload is set for a
+// part.
+func (l *ledger) reserve(
+	bucket meta.Bucket, key meta.Key, op quota.Operation, body int64, upload meta.UploadID,
+) (*hold, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	account, exists := l.accounts[quota.BucketScope(string(bucket.Name))]
@@ -82,10 +126,16 @@ func (l *ledger) reserve(bucket meta.Bucket, op quota.Operation, body int64, upl
 		ledger:   l,
 		accounts: [3]*quota.Account{account, owner, l.accounts[quota.ServerScope]},
 		deltas:   [3]quota.Delta{held, held, growth(onServer(op))},
+		prefixes: l.prefixesLocked(bucket.Name, key),
 		upload:   upload,
 	}
 	if op.Kind == quota.Part {
 		op.CompletedReserved = l.arriving[upload]
+	}
+	for _, a := range slices.Backward(h.prefixes) {
+		if err := quota.Admit(*a, op); err != nil {
+			return nil, err
+		}
 	}
 	for _, a := range h.accounts {
 		if err := quota.Admit(*a, op); err != nil {
@@ -94,6 +144,9 @@ func (l *ledger) reserve(bucket meta.Bucket, op quota.Operation, body int64, upl
 	}
 	for i, a := range h.accounts {
 		a.Reserved = a.Reserved.Add(h.deltas[i])
+	}
+	for _, a := range h.prefixes {
+		a.Reserved = a.Reserved.Add(h.deltas[0])
 	}
 	if upload != "" {
 		l.arriving[upload] += h.deltas[0].PartBytes
@@ -111,15 +164,18 @@ func (l *ledger) committed(r meta.Result, h *hold) {
 	if h != nil {
 		l.releaseLocked(h)
 	}
-	for _, a := range r.Accounts {
+	for i := range r.Accounts {
+		a := &r.Accounts[i]
 		if known, ok := l.accounts[a.Scope]; ok {
 			known.Limit, known.Usage = a.Limit, a.Usage
+			known.Counting, known.CountedTo = a.Counting, a.CountedTo
 		} else {
-			l.accounts[a.Scope] = &a
+			added := *a
+			l.addLocked(&added)
 		}
 	}
 	for _, scope := range r.RemovedScopes {
-		delete(l.accounts, scope)
+		l.removeLocked(scope)
 	}
 }
 
@@ -144,6 +200,9 @@ func (l *ledger) releaseLocked(h *hold) {
 	h.released = true
 	for i, a := range h.accounts {
 		a.Reserved = a.Reserved.Add(h.deltas[i].Negate())
+	}
+	for _, a := range h.prefixes {
+		a.Reserved = a.Reserved.Add(h.deltas[0].Negate())
 	}
 	if h.upload != "" {
 		if l.arriving[h.upload] -= h.deltas[0].PartBytes; l.arriving[h.upload] == 0 {
@@ -176,6 +235,40 @@ func (l *ledger) account(scope quota.Scope) (quota.Account, bool) {
 		return quota.Account{}, false
 	}
 	return *a, true
+}
+
+// binding returns the accounts that an operation on a key of a bucket has to fit in, the innermost first; none where the
+// bucket is not there.
+func (l *ledger) binding(bucket meta.Bucket, key meta.Key) (accounts []quota.Account) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, a := range slices.Backward(l.prefixesLocked(bucket.Name, key)) {
+		accounts = append(accounts, *a)
+	}
+	for _, scope := range []quota.Scope{
+		quota.BucketScope(string(bucket.Name)), quota.OwnerScope(bucket.Owner), quota.ServerScope,
+	} {
+		a, exists := l.accounts[scope]
+		if !exists {
+			return nil
+		}
+		accounts = append(accounts, *a)
+	}
+	return accounts
+}
+
+// counting returns the prefixes that are being counted.
+func (l *ledger) counting() (scopes []quota.Scope) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, of := range l.prefixes {
+		for _, a := range of {
+			if a.Counting {
+				scopes = append(scopes, a.Scope)
+			}
+		}
+	}
+	return scopes
 }
 
 func (l *ledger) snapshot() []quota.Account {

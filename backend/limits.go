@@ -9,11 +9,17 @@ import (
 	"github.com/plimsoll/plimsoll/quota"
 )
 
-// SetLimit replaces the limit of a bucket, of an owner or of the server, at once and for good; the zero limit removes it.
-// A limit below what is stored stops growth and deletes nothing. An owner need not have a bucket yet. It fails with
-// meta.ErrNoSuchBucket.
+// SetLimit replaces the limit of a bucket, of a prefix in it, of an owner or of the server, at once and for good; the zero
+// limit removes it. A limit below what is stored stops growth and deletes nothing. An owner need not have a bucket yet.
+// What is under a prefix when it gets its first limit is counted in the background (see keepCounting) if it is much:
+// quota.Account says what holds meanwhile. It fails with meta.ErrNoSuchBucket and meta.ErrTooManyPrefixes.
 func (s *Store) SetLimit(_ context.Context, scope quota.Scope, limit quota.Limit) error {
-	_, err := s.commit(&proposal{mutation: meta.SetLimit{Scope: scope, Limit: limit}})
+	r, err := s.commit(&proposal{mutation: meta.SetLimit{Scope: scope, Limit: limit, Rows: s.countRows}})
+	for _, a := range r.Accounts {
+		if a.Counting {
+			s.wakeCounting()
+		}
+	}
 	return err
 }
 
@@ -37,10 +43,11 @@ func (s *Store) ChangeLimit(
 }
 
 // Account returns what a scope holds, may hold, and has reserved, as of the last commit; false where there is no such
-// scope. An owner is one while they have a bucket or a limit.
+// scope. An owner is one while they have a bucket or a limit, a prefix while it has a limit.
 func (s *Store) Account(scope quota.Scope) (quota.Account, bool) { return s.ledger.account(scope) }
 
-// Accounts returns every scope in the order of quota.CompareScopes: the server, the owners, the buckets.
+// Accounts returns every scope in the order of quota.CompareScopes: the server, the owners, the buckets, the
+// prefixes that have limits.
 func (s *Store) Accounts() []quota.Account {
 	all := s.ledger.snapshot()
 	slices.SortFunc(all, func(a, b quota.Account) int { return quota.CompareScopes(a.Scope, b.Scope) })

@@ -97,7 +97,9 @@ func (s *Store) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v int64) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(v))
 	}
-	shown := s.series.choose(s.ledger.snapshot())
+	shown := s.series.choose(slices.DeleteFunc(s.ledger.snapshot(), func(a quota.Account) bool {
+		return a.Scope.Kind == quota.Prefix // there may be a hundred in each bucket; their refusals are the bucket's series
+	}))
 	for _, a := range shown {
 		collectAccount(ch, a)
 		s.collectGrowth(ch, a)

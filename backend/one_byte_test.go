@@ -9,11 +9,11 @@ import (
 )
 
 // brim is an operation that needs exactly what is left below a limit, and one that needs one byte, or one object, more.
-// Each begins with an object "old" of 40 bytes, and an upload to "new" with parts of 30.
+// Each begins with an object "p/old" of 40 bytes, and an upload to "p/new" with parts of 30.
 type brim struct {
 	name string
-	// bucket and server are the limits that the operation reaches exactly, as a bucket and its owner count and as the
-	// server does, which counts the bytes of parts in full.
+	// bucket and server are the limits that the operation reaches exactly, as a bucket, a prefix and the owner count and
+	// as the server does, which counts the bytes of parts in full.
 	bucket, server int64
 	resource       quota.Resource
 	do             func(f *fixture, id meta.UploadID, part CompletedPart) error
@@ -32,29 +32,29 @@ func putOf(key meta.Key, size int) func(*fixture, meta.UploadID, CompletedPart) 
 
 func partOf(number, size int) func(*fixture, meta.UploadID, CompletedPart) error {
 	return func(f *fixture, id meta.UploadID, _ CompletedPart) error {
-		_, err := f.tryPart("new", id, number, body(noise(size, 4)))
+		_, err := f.tryPart("p/new", id, number, body(noise(size, 4)))
 		return err
 	}
 }
 
 func copyOld(to meta.Key) func(*fixture, meta.UploadID, CompletedPart) error {
-	return func(f *fixture, _ meta.UploadID, _ CompletedPart) error { return f.copy("old", to) }
+	return func(f *fixture, _ meta.UploadID, _ CompletedPart) error { return f.copy("p/old", to) }
 }
 
 func completeNew(f *fixture, id meta.UploadID, part CompletedPart) error {
-	_, err := f.tryComplete("new", id, part)
+	_, err := f.tryComplete("p/new", id, part)
 	return err
 }
 
 // brims are the operations that a limit decides. A nil more says that the same operation is refused under a limit that
 // is lower by one.
 var brims = []brim{
-	{"put", oldBytes + 60, oldBytes + partBytes + 60, quota.Bytes, putOf("k", 60), putOf("k", 61)},
-	{"put of one object more", 2, 2, quota.Objects, putOf("k", 0), nil},
-	{"overwrite", 100, 100 + partBytes, quota.Bytes, putOf("old", 100), putOf("old", 101)},
-	{"overwrite where all objects are taken", 1, 1, quota.Objects, putOf("old", 100), putOf("k", 0)},
-	{"copy", 2 * oldBytes, 2*oldBytes + partBytes, quota.Bytes, copyOld("k"), nil},
-	{"copy of one object more", 2, 2, quota.Objects, copyOld("k"), nil},
+	{"put", oldBytes + 60, oldBytes + partBytes + 60, quota.Bytes, putOf("p/k", 60), putOf("p/k", 61)},
+	{"put of one object more", 2, 2, quota.Objects, putOf("p/k", 0), nil},
+	{"overwrite", 100, 100 + partBytes, quota.Bytes, putOf("p/old", 100), putOf("p/old", 101)},
+	{"overwrite where all objects are taken", 1, 1, quota.Objects, putOf("p/old", 100), putOf("p/k", 0)},
+	{"copy", 2 * oldBytes, 2*oldBytes + partBytes, quota.Bytes, copyOld("p/k"), nil},
+	{"copy of one object more", 2, 2, quota.Objects, copyOld("p/k"), nil},
 	{"part", oldBytes + partBytes + 50, oldBytes + partBytes + 50, quota.Bytes, partOf(2, 50), partOf(2, 51)},
 	{"part that replaces one", oldBytes + 50, oldBytes + 50, quota.Bytes, partOf(1, 50), partOf(1, 51)},
 	{"part of one object more", 2, 2, quota.Objects, partOf(2, 0), nil},
@@ -63,9 +63,9 @@ var brims = []brim{
 
 // prepare makes what every brim begins with.
 func prepareBrim(f *fixture) (meta.UploadID, CompletedPart) {
-	f.put("old", noise(oldBytes, 1))
-	id := f.createUpload("new", meta.Upload{})
-	return id, f.part("new", id, 1, noise(partBytes, 2))
+	f.put("p/old", noise(oldBytes, 1))
+	id := f.createUpload("p/new", meta.Upload{})
+	return id, f.part("p/new", id, 1, noise(partBytes, 2))
 }
 
 func limitOf(r quota.Resource, n int64) quota.Limit {
@@ -79,8 +79,9 @@ func TestExactlyAtTheLimitIsStoredAndOneMoreIsRefused(t *testing.T) {
 	for _, test := range brims {
 		for scope, limit := range map[quota.Scope]int64{
 			bucketB: test.bucket, ownerAda: test.bucket, quota.ServerScope: test.server,
+			quota.PrefixScope("b", "p"): test.bucket, quota.PrefixScope("b", "p/"): test.bucket,
 		} {
-			t.Run(test.name+", "+string(scope.Kind), func(t *testing.T) {
+			t.Run(test.name+", "+string(scope.Kind)+" "+scope.Prefix, func(t *testing.T) {
 				f := open(t)
 				id, part := prepareBrim(f)
 				f.limit(scope, limitOf(test.resource, limit))
@@ -104,7 +105,7 @@ func TestExactlyAtTheLimitIsStoredAndOneMoreIsRefused(t *testing.T) {
 func TestCompleteReachesALimitThatWasLoweredMeanwhile(t *testing.T) {
 	f := open(t)
 	id, part := prepareBrim(f)
-	for _, scope := range []quota.Scope{bucketB, ownerAda} {
+	for _, scope := range []quota.Scope{quota.PrefixScope("b", "p/"), bucketB, ownerAda} {
 		f.limit(scope, quota.Limit{MaxBytes: oldBytes + partBytes - 1})
 		e := wantExceeded(t, completeNew(f, id, part), scope, quota.Bytes)
 		if e.Used != oldBytes || e.Requested != partBytes || e.Transient {
@@ -213,13 +214,13 @@ func TestALimitBeforeTheFirstBucket(t *testing.T) {
 }
 
 func TestOverALoweredLimitOnlyWhatShrinksIsStored(t *testing.T) {
-	for _, scope := range []quota.Scope{bucketB, ownerAda, quota.ServerScope} {
+	for _, scope := range []quota.Scope{bucketB, ownerAda, quota.ServerScope, quota.PrefixScope("b", "k")} {
 		t.Run(string(scope.Kind), func(t *testing.T) {
 			f := open(t)
 			f.put("k", noise(100, 1))
 			f.limit(scope, quota.Limit{MaxBytes: 10, MaxObjects: 1})
 			wantExceeded(t, f.tryPut("k", noise(101, 1)), scope, quota.Bytes)
-			wantExceeded(t, f.tryPut("l", nil), scope, quota.Objects)
+			wantExceeded(t, f.tryPut("k2", nil), scope, quota.Objects)
 			f.put("k", noise(100, 2))
 			f.put("k", noise(99, 2))
 			wantExceeded(t, f.tryPut("k", noise(100, 2)), scope, quota.Bytes)

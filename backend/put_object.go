@@ -150,23 +150,25 @@ func (s *Store) tryReservePut(
 	if err != nil {
 		return nil, err
 	}
-	return s.reserve(bucket, quota.Operation{Kind: quota.Put, Delta: delta}, body, "")
+	return s.reserve(bucket, key, quota.Operation{Kind: quota.Put, Delta: delta}, body, "")
 }
 
 // reserveQuota admits an operation on its scopes alone.
 func (s *Store) reserveQuota(
-	bucket meta.BucketName, op quota.Operation, body int64, upload meta.UploadID,
+	bucket meta.BucketName, key meta.Key, op quota.Operation, body int64, upload meta.UploadID,
 ) (*hold, error) {
 	state, err := s.buckets.get(bucket)
 	if err != nil {
 		return nil, err
 	}
-	return s.ledger.reserve(state.Bucket, op, body, upload)
+	return s.ledger.reserve(state.Bucket, key, op, body, upload)
 }
 
 // reserve admits an operation on its scopes and on the disk, and holds its space. body is how many bytes it will write.
-func (s *Store) reserve(bucket meta.BucketName, op quota.Operation, body int64, upload meta.UploadID) (*hold, error) {
-	h, err := s.reserveQuota(bucket, op, body, upload)
+func (s *Store) reserve(
+	bucket meta.BucketName, key meta.Key, op quota.Operation, body int64, upload meta.UploadID,
+) (*hold, error) {
+	h, err := s.reserveQuota(bucket, key, op, body, upload)
 	if err != nil {
 		return nil, err
 	}

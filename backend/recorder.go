@@ -57,6 +57,9 @@ func (r *recorder) removed(scopes []quota.Scope) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, scope := range scopes {
+		if scope.Kind == quota.Prefix {
+			continue // it had no history
+		}
 		delete(r.trends, scope)
 		r.gone[scope] = true
 	}
@@ -125,7 +128,9 @@ func (s *Store) passHistory(ctx context.Context, write bool) error {
 	p.gone = maps.Clone(r.gone)
 	r.mu.Unlock()
 	for _, a := range s.ledger.snapshot() {
-		p.accounts[a.Scope] = a
+		if a.Scope.Kind != quota.Prefix { // they have no histories
+			p.accounts[a.Scope] = a
+		}
 	}
 	p.since = s.buckets.created()
 	if err := p.run(ctx); err != nil {

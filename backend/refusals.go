@@ -55,7 +55,7 @@ func (s *Store) Refused(ctx context.Context, operation string, bucket meta.Bucke
 }
 
 func (q *refusalQueue) add(n *notice) {
-	of := refusalOf{n.Bucket, quota.Scope{Kind: n.Refusal.Scope, Name: n.Refusal.Name}}
+	of := refusalOf{n.Bucket, quota.Scope{Kind: n.Refusal.Scope, Name: n.Refusal.Name, Prefix: n.Refusal.Prefix}}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	before := q.pending[of]

@@ -14,11 +14,11 @@ func TestRoomIsOfTheTightestScope(t *testing.T) {
 	want := func(scope quota.Scope, total, used, available int64) {
 		t.Helper()
 		wanted := quota.Room{Scope: scope, Total: total, Used: used, Available: available}
-		if got, ok := f.Room(b); !ok || got != wanted {
+		if got, ok := f.Room(b, ""); !ok || got != wanted {
 			t.Errorf("%+v, %v, want %+v", got, ok, wanted)
 		}
 	}
-	if got, ok := f.Room(b); ok {
+	if got, ok := f.Room(b, ""); ok {
 		t.Errorf("without limits: %+v", got)
 	}
 	f.put("k", noise(10, 1))
@@ -33,8 +33,20 @@ func TestRoomIsOfTheTightestScope(t *testing.T) {
 	if disk, err := f.RoomOnDisk(b); err != nil || disk.Scope != bucket {
 		t.Errorf("%+v, error %v", disk, err)
 	}
+	// Of a key those of its prefixes hold, too.
+	f.limit(bucket, quota.Limit{MaxBytes: 50})
+	f.limit(quota.PrefixScope("b", "k"), quota.Limit{MaxBytes: 50})
+	f.limit(quota.PrefixScope("b", "kk"), quota.Limit{MaxBytes: 45})
+	want(bucket, 50, 10, 40)
+	for key, scope := range map[meta.Key]quota.Scope{
+		"k2": quota.PrefixScope("b", "k"), "kk": quota.PrefixScope("b", "k"), "j": bucket,
+	} {
+		if got, ok := f.Room(b, key); !ok || got.Scope != scope || got.Available != 40 {
+			t.Errorf("%s: %+v, %v, want %s", key, got, ok, scope)
+		}
+	}
 	// Of a bucket that is gone, what else holds is told.
-	if got, ok := f.Room(meta.Bucket{Name: "gone", Owner: "nobody"}); !ok || got.Scope != quota.ServerScope {
+	if got, ok := f.Room(meta.Bucket{Name: "gone", Owner: "nobody"}, ""); !ok || got.Scope != quota.ServerScope {
 		t.Errorf("%+v, %v", got, ok)
 	}
 }
@@ -66,7 +78,7 @@ func BenchmarkRoom(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, ok := f.Room(bucket); !ok {
+		if _, ok := f.Room(bucket, "k"); !ok {
 			b.Fatal("no room")
 		}
 	}

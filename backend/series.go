@@ -35,7 +35,7 @@ type scopeSeries struct{ bucket, owner, scope *dto.LabelPair }
 
 var (
 	noBucket, noOwner = labelPair("bucket", ""), labelPair("owner", "")
-	kindPairs         = pairsOf("scope", string(quota.Bucket), string(quota.Owner), string(quota.Server), string(quota.Disk))
+	kindPairs         = pairsOf("scope", string(quota.Prefix), string(quota.Bucket), string(quota.Owner), string(quota.Server), string(quota.Disk))
 	resourcePairs     = pairsOf("resource", string(quota.Bytes), string(quota.Objects))
 	reasonPairs       = pairsOf("reason", string(quota.Bytes), string(quota.Objects), reasonReserved, reasonDisk)
 )
@@ -53,7 +53,7 @@ func labelPair(name, value string) *dto.LabelPair { return &dto.LabelPair{Name: 
 func seriesOf(s quota.Scope) scopeSeries {
 	of := scopeSeries{noBucket, noOwner, kindPairs[string(s.Kind)]}
 	switch s.Kind {
-	case quota.Bucket:
+	case quota.Bucket, quota.Prefix:
 		of.bucket = labelPair("bucket", s.Name)
 	case quota.Owner:
 		of.owner = labelPair("owner", s.Name)
@@ -214,6 +214,7 @@ func (r *refusalCounts) mayName(scope quota.Scope) bool {
 }
 
 func (r *refusalCounts) add(what refusal) {
+	what.scope.Prefix = "" // those of a bucket's prefixes are counted together
 	switch {
 	case !r.mayName(what.scope):
 		what.scope.Name = otherScopes

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,9 @@ type Options struct {
 
 	// wrap puts something between the store and its engines, so that tests can have them fail; nil for nothing.
 	wrap func(meta.Repository, blob.Store) (meta.Repository, blob.Store)
+	// countRows is how many rows of a prefix are counted in one transaction; 0 for countRows, negative for none, and
+	// nothing in the background. Tests change it.
+	countRows int
 	// packBytes is the size up to which blobs go into packs, and packLength the length at which a pack is full; 0 for the
 	// packs' own. Tests change them.
 	packBytes, packLength int64
@@ -74,6 +78,7 @@ type Store struct {
 	packs       *packs.Store
 	diskReserve DiskReserve
 	abortAfter  time.Duration // Options.AbortUploadsAfter
+	countRows   int           // how many rows of a prefix are counted in one transaction
 	log         *slog.Logger
 	now         func() time.Time
 
@@ -92,6 +97,11 @@ type Store struct {
 
 	// uncertain is set when a commit failed and something of it may be on disk: the next start sweeps.
 	uncertain atomic.Bool
+
+	toCount chan struct{} // tells keepCounting that there is something to count
+
+	defaultsMu sync.Mutex // held by the change of a default
+	defaults   atomic.Pointer[Defaults]
 
 	compacting sync.Mutex // held from the choice of a pack until it is compacted
 	limits     sync.Mutex // see LimitLock
@@ -130,6 +140,9 @@ func Open(o Options) (*Store, error) {
 		series:  newSeriesSet(o.MetricsBuckets),
 		cleaned: make(chan struct{}),
 		counted: make(chan struct{}),
+		toCount: make(chan struct{}, 1),
+
+		countRows: cmp.Or(o.countRows, countRows),
 	}
 	repository, err := bolt.Open(filepath.Join(o.Dir, "meta.db"), bolt.Options{Sync: !o.NoSync})
 	if err != nil {
@@ -155,6 +168,9 @@ func Open(o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("buckets: %w", err), s.blobs.Close(), repository.Close())
 	}
 	s.reports.store = s
+	if err := s.loadDefaults(context.Background()); err != nil {
+		return nil, errors.Join(err, s.blobs.Close(), repository.Close())
+	}
 	s.countCrossings(o.Thresholds)
 	s.committer = newCommitter(s, newThresholds(o.Thresholds, accounts))
 	s.garbage = newGarbage(s.blobs, s.committer.forget, s.log)
@@ -189,10 +205,14 @@ func (s *Store) openBlobs(o Options) (wasDirty bool, err error) {
 func (s *Store) startBackground(wasDirty bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	s.background.Add(7)
+	s.background.Add(8)
 	go func() {
 		defer s.background.Done()
 		s.keepRefusals(ctx)
+	}()
+	go func() {
+		defer s.background.Done()
+		s.keepCounting(ctx)
 	}()
 	go func() {
 		defer s.background.Done()

@@ -152,7 +152,10 @@ func (c *crossings) committed() {
 func (c *crossings) cross(
 	crossed []*event.Threshold, a quota.Account, r quota.Resource, before, after int,
 ) []*event.Threshold {
-	e := event.Threshold{Scope: a.Scope.Kind, Name: a.Scope.Name, Resource: r, Used: usedBytes(a), Limit: a.Limit.MaxBytes}
+	e := event.Threshold{
+		Scope: a.Scope.Kind, Name: a.Scope.Name, Prefix: a.Scope.Prefix,
+		Resource: r, Used: usedBytes(a), Limit: a.Limit.MaxBytes,
+	}
 	if r == quota.Objects {
 		e.Used, e.Limit = a.Usage.Objects, a.Limit.MaxObjects
 	}
@@ -172,7 +175,7 @@ func (c *crossings) cross(
 
 // countCrossings has the counters of crossings show before they count, so that their first step is seen.
 func (s *Store) countCrossings(percents []int) {
-	for _, kind := range []quota.ScopeKind{quota.Bucket, quota.Owner, quota.Server} {
+	for _, kind := range []quota.ScopeKind{quota.Prefix, quota.Bucket, quota.Owner, quota.Server} {
 		for _, resource := range []quota.Resource{quota.Bytes, quota.Objects} {
 			for _, percent := range percents {
 				for _, direction := range []string{"up", "down"} {
@@ -190,6 +193,6 @@ func (s *Store) tell(t *event.Threshold) {
 		level, direction = slog.LevelWarn, "up"
 	}
 	s.log.Log(context.Background(), level, "quota threshold crossed", "scope", t.Scope, "name", t.Name,
-		"resource", t.Resource, "percent", t.Percent, "direction", direction, "used", t.Used, "limit", t.Limit)
+		"prefix", t.Prefix, "resource", t.Resource, "percent", t.Percent, "direction", direction, "used", t.Used, "limit", t.Limit)
 	s.metrics.crossed.WithLabelValues(string(t.Scope), string(t.Resource), strconv.Itoa(t.Percent), direction).Inc()
 }

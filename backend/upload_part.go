@@ -125,7 +125,7 @@ func (s *Store) tryReservePart(ctx context.Context, upload meta.Upload, number i
 		return nil, err
 	}
 	op := quota.Operation{Kind: quota.Part, Delta: quota.Delta{PartBytes: size - replaced}, Completed: completed}
-	return s.reserve(upload.Bucket, op, body, upload.ID)
+	return s.reserve(upload.Bucket, upload.Key, op, body, upload.ID)
 }
 
 // UploadPartCopyInput is what UploadPartCopy copies.

@@ -3,7 +3,7 @@ package s3api
 import "strconv"
 
 // setRoom tells whoever signed a write that succeeded, or a HeadBucket, what is left of the tightest limit of bytes
-// that holds for the bucket, so that a client can slow down before it is refused: x-plimsoll-quota-used-bytes,
+// that holds for the bucket, or for the key that was written, so that a client can slow down before it is refused: x-plimsoll-quota-used-bytes,
 // -available-bytes and -total-bytes, after RFC 4331. There are none where no limit holds.
 //
 // Who may write to a bucket may find out its limit by filling it, so the figures are no secret from them. Which scope
@@ -13,7 +13,7 @@ func (rq *request) setRoom() {
 	if rq.handler.config.NoQuotaHeaders || rq.access == nil || rq.who.Name == "" {
 		return
 	}
-	room, limited := rq.store().Room(rq.access.Bucket)
+	room, limited := rq.store().Room(rq.access.Bucket, rq.key)
 	if !limited {
 		return
 	}

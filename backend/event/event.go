@@ -108,6 +108,7 @@ type Object struct {
 type Threshold struct {
 	Scope    quota.ScopeKind `json:"scope"`
 	Name     string          `json:"name,omitempty"`
+	Prefix   string          `json:"prefix,omitempty"` // of quota.Prefix; Name is its bucket's
 	Resource quota.Resource  `json:"resource"`
 	Percent  int             `json:"percent"`
 	// Rising says that usage is at the threshold or above it now, and was below; else the other way round.
@@ -121,6 +122,7 @@ type Refusal struct {
 	Operation string          `json:"operation,omitempty"`
 	Scope     quota.ScopeKind `json:"scope"`
 	Name      string          `json:"name,omitempty"`
+	Prefix    string          `json:"prefix,omitempty"` // of quota.Prefix; Name is its bucket's
 	Resource  quota.Resource  `json:"resource"`
 	// Limit, Used, Reserved and Requested are as of a quota.ExceededError, or of the disk.
 	Limit     int64 `json:"limit"`
