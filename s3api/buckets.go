@@ -229,6 +229,9 @@ func headBucket(rq *request) error {
 	if err := rq.store().HeadBucket(rq.r.Context(), rq.bucket); err != nil {
 		return err
 	}
+	if err := rq.checkQuota(); err != nil {
+		return err
+	}
 	header := rq.w.Header()
 	header.Set("X-Amz-Bucket-Region", rq.handler.config.Region)
 	header.Set("X-Amz-Access-Point-Alias", "false")

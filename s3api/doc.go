@@ -29,7 +29,8 @@
 //
 //	ListBuckets                     s3api     prefix, max-buckets, bucket-region, continuation-token
 //	CreateBucket                    s3api     gofakes3 refuses valid names and does not read the body
-//	HeadBucket                      s3api     with ?read-stats, Ceph RGW's headers
+//	HeadBucket                      s3api     with ?read-stats, Ceph RGW's headers; with x-plimsoll-quota-check-bytes,
+//	                                          whether so much would fit
 //	DeleteBucket                    gofakes3  without x-minio-force-delete; unfinished uploads are aborted
 //	GetBucketLocation               s3api
 //	BucketAcl, ObjectAcl            s3api     evaluated; off unless the bucket's ownership lets them mean something

@@ -281,7 +281,12 @@ func (rq *request) quotaExceeded(q *quota.ExceededError) *Error {
 	scope := q.Scope.String()
 	show := humanBytes
 	if q.Resource == quota.Objects {
-		show = func(n int64) string { return humanize.Comma(n) + " objects" }
+		show = func(n int64) string {
+			if n == 1 {
+				return "1 object"
+			}
+			return humanize.Comma(n) + " objects"
+		}
 	}
 	message := fmt.Sprintf("%s has a limit of %s and holds %s", scope, show(q.Total), show(q.Used))
 	if over := q.Requested - q.Available(); over > 0 {

@@ -87,6 +87,10 @@ func accountRow(a adminapi.Account) []cell {
 		name, used = "(server)", used+a.PartBytes // the server's limit counts unfinished parts in full
 	case adminapi.ScopeOwner:
 		name = "user " + name
+	case adminapi.ScopePrefix:
+		name += "/" + a.Prefix
+	case adminapi.ScopeDisk:
+		name = "(disk)"
 	}
 	limit, objectLimit := "no limit", ""
 	if a.MaxBytes > 0 {
@@ -140,6 +144,13 @@ func notes(a adminapi.Account) string {
 	}
 	if a.ReservedBytes > 0 {
 		parts = append(parts, humanBytes(a.ReservedBytes)+" reserved")
+	}
+	if a.Counting {
+		counting := "still counting"
+		if a.CountedTo != "" {
+			counting += ", now at " + strconv.Quote(a.CountedTo)
+		}
+		parts = append(parts, counting)
 	}
 	return strings.Join(parts, ", ")
 }

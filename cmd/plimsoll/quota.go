@@ -13,14 +13,18 @@ import (
 
 type quotaCommands struct {
 	Set   quotaSetCommand   `cmd:"" help:"Set a limit; figures that are not given stay."`
-	Get   quotaGetCommand   `cmd:"" help:"Show the limit of a bucket, of a user or of the server."`
+	Get   quotaGetCommand   `cmd:"" help:"Show the limit of a bucket, of a prefix in it, of a user or of the server."`
 	List  quotaListCommand  `cmd:"" help:"Show the limits that are set."`
 	Clear quotaClearCommand `cmd:"" help:"Remove a limit."`
+
+	Default quotaDefaultCommands `cmd:"" help:"Set and show the limits that new buckets and new users get."`
+	Check   quotaCheckCommand    `cmd:"" help:"Ask whether something would fit now: exit code 0 if so, 1 if not."`
 }
 
-// scopeArgument is a bucket, all buckets of a user, or the server.
+// scopeArgument is a bucket, a prefix in it, all buckets of a user, or the server.
 type scopeArgument struct {
 	Bucket string `arg:"" optional:"" help:"Bucket."`
+	Prefix string `placeholder:"PREFIX" help:"The keys of the bucket that begin so, and not the whole bucket."`
 	User   string `placeholder:"NAME" help:"All buckets that this user owns together, and not a bucket."`
 	Server bool   `help:"The whole server, and not a bucket."`
 }
@@ -36,6 +40,9 @@ func (s *scopeArgument) Validate() error {
 	if given != 1 {
 		return errors.New("name a bucket, or give --server or --user")
 	}
+	if s.Prefix != "" && s.Bucket == "" {
+		return errors.New("--prefix is one in a bucket: name that")
+	}
 	return nil
 }
 
@@ -45,6 +52,8 @@ func (s *scopeArgument) scope() quota.Scope {
 		return quota.ServerScope
 	case s.User != "":
 		return quota.OwnerScope(s.User)
+	case s.Prefix != "":
+		return quota.PrefixScope(s.Bucket, s.Prefix)
 	default:
 		return quota.BucketScope(s.Bucket)
 	}
@@ -105,7 +114,8 @@ func (c *quotaListCommand) Run(stdout io.Writer) error {
 		case c.JSON:
 			return writeJSON(stdout, quotas)
 		default:
-			return writeAccounts(stdout, slices.Concat([]adminapi.Account{quotas.Server}, quotas.Owners, quotas.Buckets))
+			return writeAccounts(stdout, slices.Concat(
+				[]adminapi.Account{quotas.Server}, quotas.Owners, quotas.Buckets, quotas.Prefixes))
 		}
 	})
 }
@@ -120,6 +130,9 @@ func (c *quotaClearCommand) Run(stdout io.Writer) error {
 	return c.with(func(ctx context.Context, client *adminclient.Client) error {
 		if err := client.ClearQuota(ctx, c.scope()); err != nil {
 			return err
+		}
+		if c.Prefix != "" { // nothing is counted for it any more
+			return writeRemoved(stdout, c.JSON, "the limit of", c.Bucket+"/"+c.Prefix)
 		}
 		account, err := client.Quota(ctx, c.scope())
 		if err != nil {

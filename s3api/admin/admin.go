@@ -36,6 +36,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
@@ -160,6 +161,12 @@ func (h *Handler) table() []route {
 		signed("quotas/server", quotas),
 		signed("quotas/buckets/{}", quotas),
 		ofOwner("quotas/owners/{}", quotas),
+		signed("quotas/buckets/{}/prefixes", methods{"GET": getPrefixes}),
+		signed("quotas/buckets/{}/prefixes/{}", quotas),
+		signed("quotas/defaults", methods{"GET": getDefaults}),
+		signed("quotas/defaults/buckets", defaults(func(d *backend.Defaults) *quota.Limit { return &d.Bucket })),
+		signed("quotas/defaults/owners", defaults(func(d *backend.Defaults) *quota.Limit { return &d.Owner })),
+		signed("quotas/check", methods{"GET": getCheck}),
 		signed("buckets", methods{"GET": getBuckets}),
 		signed("buckets/{}", methods{"GET": getBucket, "PUT": putBucket, "DELETE": deleteBucket}),
 		self, // before the users with names

@@ -273,7 +273,8 @@ func TestPathsAndMethods(t *testing.T) {
 	f := newFixture(t)
 	for _, path := range []string{
 		"", "usage/", "usage/a/b", "quotas/", "quotas/buckets", "quotas/buckets/", "quotas/other", "quotas/owners",
-		"quotas/owners/", "usage/owners/", "usage/owners/a/b", "buckets/",
+		"quotas/owners/", "quotas/buckets/photos/", "quotas/buckets/photos/prefixes/", "quotas/buckets/photos/prefixes/raw/",
+		"quotas/buckets/photos/other", "quotas/defaults/", "quotas/defaults/server", "usage/owners/", "usage/owners/a/b", "buckets/",
 		"buckets/a/b", "/usage", "../v1/usage", "Usage", "users/", "users/a/b", "users/a/policies", "users/a/policies/",
 		"users/a/policies/b/c", "keys/", "keys/a/rotate/", "policies/", "policies/a/b", "history", "history/buckets/",
 		"history/photos", "reports/", "uploads/", "uploads/a/b", "versions", "versions/a", "versions/a/b", "server/", "server/x", "audit/1",
@@ -289,6 +290,10 @@ func TestPathsAndMethods(t *testing.T) {
 		"usage": "GET, HEAD", "usage/photos": "GET, HEAD", "quotas": "GET, HEAD", "server": "GET, HEAD",
 		"audit": "GET, HEAD", "openapi.json": "GET, HEAD", "buckets": "GET, HEAD",
 		"quotas/server": "DELETE, GET, HEAD, PATCH, PUT", "quotas/buckets/photos": "DELETE, GET, HEAD, PATCH, PUT",
+		"quotas/buckets/photos/prefixes":        "GET, HEAD",
+		"quotas/buckets/photos/prefixes/raw%2F": "DELETE, GET, HEAD, PATCH, PUT",
+		"quotas/defaults":                       "GET, HEAD", "quotas/defaults/buckets": "DELETE, GET, HEAD, PATCH, PUT",
+		"quotas/defaults/owners": "DELETE, GET, HEAD, PATCH, PUT", "quotas/check": "GET, HEAD",
 		"quotas/owners/a": "DELETE, GET, HEAD, PATCH, PUT", "usage/owners/a": "GET, HEAD",
 		"history/server": "GET, HEAD", "history/buckets/a": "GET, HEAD", "history/owners/a": "GET, HEAD",
 		"reports": "GET, HEAD, POST", "reports/a": "DELETE, GET, HEAD", "uploads": "GET, HEAD", "uploads/a": "GET, HEAD",

@@ -7,7 +7,6 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
-	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 )
@@ -43,7 +42,7 @@ func putBucket(rq *request) error {
 			"%q is not a bucket's name: 3 to 63 lower-case letters, digits, dots and hyphens, "+
 				"beginning and ending with a letter or digit.", rq.name))
 	}
-	var limit quota.Limit
+	limit := rq.handler.config.Store.Defaults().Bucket
 	if len(rq.body) > 0 {
 		body, err := rq.limit()
 		if err != nil {
@@ -59,7 +58,9 @@ func putBucket(rq *request) error {
 			return rq.condition("")
 		}
 	}
-	bucket := backend.CreateBucketInput{Name: meta.BucketName(rq.name), Owner: rq.who.Name, Limit: limit}
+	bucket := backend.CreateBucketInput{
+		Name: meta.BucketName(rq.name), Owner: rq.who.Name, Limit: limit, NoDefaults: true,
+	}
 	if err := rq.handler.config.Store.CreateBucket(rq.r.Context(), bucket); err != nil {
 		return err
 	}

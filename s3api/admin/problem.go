@@ -41,6 +41,12 @@ func (rq *request) toProblem(err error) *adminapi.Problem {
 	switch {
 	case errors.Is(err, meta.ErrNoSuchBucket):
 		return problem("NoSuchBucket", http.StatusNotFound, "There is no bucket "+strconv.Quote(rq.name)+".")
+	case errors.Is(err, meta.ErrNoSuchPrefix):
+		return problem("NoSuchPrefix", http.StatusNotFound,
+			"Prefix "+strconv.Quote(rq.second)+" of bucket "+strconv.Quote(rq.name)+" has no limit.")
+	case errors.Is(err, meta.ErrTooManyPrefixes):
+		return problem("TooManyPrefixes", http.StatusConflict, "Bucket "+strconv.Quote(rq.name)+" has limits on "+
+			strconv.Itoa(meta.MaxPrefixes)+" prefixes already; more there cannot be.")
 	case errors.Is(err, meta.ErrBucketExists):
 		return problem("BucketAlreadyExists", http.StatusConflict, "Bucket "+strconv.Quote(rq.name)+" exists already.")
 	case errors.Is(err, meta.ErrBucketNotEmpty):

@@ -12,7 +12,9 @@ import (
 )
 
 func getQuotas(rq *request) error {
-	answer := adminapi.Quotas{Owners: []adminapi.Account{}, Buckets: []adminapi.Account{}}
+	answer := adminapi.Quotas{
+		Owners: []adminapi.Account{}, Buckets: []adminapi.Account{}, Prefixes: []adminapi.Account{},
+	}
 	for _, a := range rq.handler.config.Store.Accounts() {
 		switch {
 		case a.Scope.Kind == quota.Server:
@@ -20,6 +22,8 @@ func getQuotas(rq *request) error {
 		case a.Limit.Unlimited():
 		case a.Scope.Kind == quota.Owner:
 			answer.Owners = append(answer.Owners, document(a))
+		case a.Scope.Kind == quota.Prefix:
+			answer.Prefixes = append(answer.Prefixes, document(a))
 		default:
 			answer.Buckets = append(answer.Buckets, document(a))
 		}
@@ -38,7 +42,7 @@ func putQuota(rq *request) error {
 	if err := rq.changeLimit(func(quota.Limit) quota.Limit { return body.over(quota.Limit{}) }); err != nil {
 		return err
 	}
-	return rq.answerLimit()
+	return rq.answerChanged()
 }
 
 // patchQuota changes the figures that the body has. https://www.rfc-editor.org/rfc/rfc7396
@@ -50,7 +54,7 @@ func patchQuota(rq *request) error {
 	if err := rq.changeLimit(body.over); err != nil {
 		return err
 	}
-	return rq.answerLimit()
+	return rq.answerChanged()
 }
 
 func deleteQuota(rq *request) error {
@@ -65,8 +69,11 @@ func deleteQuota(rq *request) error {
 // itself would take that of a user who does not exist.
 func (rq *request) changeLimit(edit func(quota.Limit) quota.Limit) error {
 	scope := rq.scope()
+	if err := checkPrefix(scope); err != nil {
+		return err
+	}
 	return rq.handler.config.Store.ChangeLimit(rq.r.Context(), scope, func(now quota.Limit) (quota.Limit, error) {
-		if _, err := rq.account(); err != nil {
+		if _, err := rq.account(); err != nil && !errors.Is(err, meta.ErrNoSuchPrefix) {
 			return now, err
 		}
 		if err := rq.condition(limitETag(scope, now)); err != nil {
@@ -81,7 +88,8 @@ func (rq *request) changeLimit(edit func(quota.Limit) quota.Limit) error {
 // limitOf is what an administrator sets of a scope: what the ETag is of, and what the audit log has.
 func limitOf(scope quota.Scope, limit quota.Limit) adminapi.ScopeLimit {
 	return adminapi.ScopeLimit{
-		Scope: string(scope.Kind), Name: scope.Name, MaxBytes: limit.MaxBytes, MaxObjects: limit.MaxObjects,
+		Scope: string(scope.Kind), Name: scope.Name, Prefix: scope.Prefix,
+		MaxBytes: limit.MaxBytes, MaxObjects: limit.MaxObjects,
 	}
 }
 
@@ -90,11 +98,13 @@ func limitETag(scope quota.Scope, limit quota.Limit) string {
 	return documentETag(limitOf(scope, limit))
 }
 
-// scope is what the path names: a bucket, an owner, or the server.
+// scope is what the path names: a bucket, a prefix in it, an owner, or the server.
 func (rq *request) scope() quota.Scope {
 	switch {
 	case rq.name == "":
 		return quota.ServerScope
+	case rq.second != "":
+		return quota.PrefixScope(rq.name, rq.second)
 	case rq.owner:
 		return quota.OwnerScope(rq.name)
 	default:
@@ -109,6 +119,11 @@ func (rq *request) account() (quota.Account, error) {
 	switch {
 	case ok:
 		return account, nil
+	case scope.Kind == quota.Prefix:
+		if err := rq.handler.config.Store.HeadBucket(rq.r.Context(), meta.BucketName(scope.Name)); err != nil {
+			return quota.Account{}, err
+		}
+		return quota.Account{}, meta.ErrNoSuchPrefix
 	case scope.Kind != quota.Owner:
 		return quota.Account{}, meta.ErrNoSuchBucket
 	case scope.Name != iam.RootName:
@@ -127,6 +142,16 @@ func (rq *request) answerAccount(status int) error {
 	return rq.answer(status, document(account))
 }
 
+// answerChanged is answerLimit after a change. A prefix without a limit has no account any more.
+func (rq *request) answerChanged() error {
+	err := rq.answerLimit()
+	if errors.Is(err, meta.ErrNoSuchPrefix) {
+		rq.w.Header().Set("ETag", limitETag(rq.scope(), quota.Limit{}))
+		return rq.answer(http.StatusOK, document(quota.Account{Scope: rq.scope()}))
+	}
+	return err
+}
+
 // answerLimit answers with the account, under the ETag of its limit.
 func (rq *request) answerLimit() error {
 	account, err := rq.account()
@@ -140,23 +165,21 @@ func (rq *request) answerLimit() error {
 // document is an account as the API shows it.
 func document(a quota.Account) adminapi.Account {
 	d := adminapi.Account{
-		Scope: string(a.Scope.Kind), Name: a.Scope.Name,
+		Scope: string(a.Scope.Kind), Name: a.Scope.Name, Prefix: a.Scope.Prefix,
 		MaxBytes: a.Limit.MaxBytes, MaxObjects: a.Limit.MaxObjects,
 		UsedBytes: a.Usage.Bytes, Objects: a.Usage.Objects,
 		NoncurrentObjects: a.Usage.Noncurrent, DeleteMarkers: a.Usage.Markers,
 		PartBytes: a.Usage.PartBytes, Uploads: a.Usage.Uploads,
 		// What a body holds may be less than nothing, where it will replace a larger object.
 		ReservedBytes: max(0, a.Reserved.Bytes+a.Reserved.PartBytes),
+		Counting:      a.Counting, CountedTo: a.CountedTo,
 	}
-	taken := a.Usage.Bytes + a.Reserved.Bytes
-	if a.Scope.Kind == quota.Server {
-		taken += a.Usage.PartBytes + a.Reserved.PartBytes
+	bytes, objects := a.Available()
+	if bytes >= 0 {
+		d.AvailableBytes = &bytes
 	}
-	if a.Limit.MaxBytes > 0 {
-		d.AvailableBytes = new(max(0, a.Limit.MaxBytes-taken))
-	}
-	if a.Limit.MaxObjects > 0 {
-		d.AvailableObjects = new(max(0, a.Limit.MaxObjects-a.Usage.Objects-a.Reserved.Objects))
+	if objects >= 0 {
+		d.AvailableObjects = &objects
 	}
 	return d
 }

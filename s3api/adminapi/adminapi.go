@@ -25,16 +25,25 @@
 //	                               after_upload_id
 //	POST   uploads/{bucket}/abort  AbortUploads -> AbortedUploads; again with its next until there is none
 //	POST   versions/{bucket}/prune Prune -> Pruned; again with its next until there is none
-//	GET    quotas                  Quotas: the server, and the owners and buckets that have a limit
+//	GET    quotas                  Quotas: the server, and the owners, buckets and prefixes that have a limit
 //	GET    quotas/server           Account
 //	PUT    quotas/server           Limit -> Account; a figure that is left out is removed
 //	PATCH  quotas/server           Limit -> Account; a figure that is left out stays, null removes it
 //	DELETE quotas/server           204; removes both figures
 //	…      quotas/buckets/{name}   the same four for a bucket
 //	…      quotas/owners/{user}    the same four for all buckets that a user owns, now or later
+//	GET    quotas/buckets/{name}/prefixes            Prefixes: those that have limits
+//	…      quotas/buckets/{name}/prefixes/{prefix}   the same four for the keys that begin with a prefix; its slashes are
+//	                               escaped. 404 NoSuchPrefix where it has no limit, 409 TooManyPrefixes beyond 100
+//	GET    quotas/defaults         Defaults: the limits that new buckets and users get
+//	…      quotas/defaults/buckets the same four for the limit of new buckets, with a Limit in answer
+//	…      quotas/defaults/owners  the same four for that of new users
+//	GET    quotas/check?bucket=NAME&bytes=N   QuotaCheck: whether an object of so many bytes would fit now; with
+//	                               &key=KEY in the place of what is under that key, with &objects=N so many new ones
 //	GET    buckets                 Buckets
 //	GET    buckets/{name}          Bucket
-//	PUT    buckets/{name}          Limit or nothing -> 201 Account; 409 where the bucket exists
+//	PUT    buckets/{name}          Limit or nothing -> 201 Account; a figure that is left out is the default's; 409 where
+//	                               the bucket exists
 //	DELETE buckets/{name}          204; 409 where the bucket holds objects
 //
 //	GET    users                   Users: all but root
@@ -104,14 +113,19 @@ const (
 	ScopeServer = "server"
 	ScopeOwner  = "owner"
 	ScopeBucket = "bucket"
+	ScopePrefix = "prefix"
+	// ScopeDisk is in a QuotaCheck only.
+	ScopeDisk = "disk"
 )
 
 // Account is what a scope may hold, and what it holds.
 type Account struct {
-	// Scope is ScopeServer, ScopeOwner or ScopeBucket.
+	// Scope is ScopeServer, ScopeOwner, ScopeBucket or ScopePrefix.
 	Scope string `json:"scope"`
-	// Name is the bucket's or the user's; empty for the server.
+	// Name is the bucket's or the user's, of a prefix its bucket's; empty for the server.
 	Name string `json:"name,omitempty"`
+	// Prefix is how the keys of a ScopePrefix begin.
+	Prefix string `json:"prefix,omitempty"`
 	// MaxBytes and MaxObjects are the limit, 0 where there is none.
 	MaxBytes   int64 `json:"max_bytes"`
 	MaxObjects int64 `json:"max_objects"`
@@ -135,6 +149,10 @@ type Account struct {
 	// and Growth are in answers of usage only.
 	OldestUpload *time.Time `json:"oldest_upload,omitempty"`
 	Growth       *Growth    `json:"growth,omitempty"`
+	// Counting says that what was under a prefix before it got its limit is being counted: the figures are of the keys up
+	// to CountedTo and exact for those; what is refused meanwhile does not fit, but more may be let in than fits.
+	Counting  bool   `json:"counting,omitempty"`
+	CountedTo string `json:"counted_to,omitempty"`
 	// ETag is that of the limit. It comes in the header of an answer about one limit.
 	ETag string `json:"-"`
 }
@@ -151,9 +169,46 @@ type Overview struct {
 
 // Quotas are the limits that are set.
 type Quotas struct {
-	Server  Account   `json:"server"`
-	Owners  []Account `json:"owners"`
-	Buckets []Account `json:"buckets"`
+	Server   Account   `json:"server"`
+	Owners   []Account `json:"owners"`
+	Buckets  []Account `json:"buckets"`
+	Prefixes []Account `json:"prefixes"`
+}
+
+// Prefixes are the prefixes of a bucket that have limits, in order.
+type Prefixes struct {
+	Prefixes []Account `json:"prefixes"`
+}
+
+// DefaultLimit is a limit that a new bucket or a new user gets; 0 is none.
+type DefaultLimit struct {
+	MaxBytes   int64 `json:"max_bytes"`
+	MaxObjects int64 `json:"max_objects"`
+}
+
+// Defaults are the limits that new buckets and new users get. Those that are there keep what they have.
+type Defaults struct {
+	Bucket DefaultLimit `json:"bucket"`
+	Owner  DefaultLimit `json:"owner"`
+}
+
+// QuotaCheck says whether something would fit at this moment. Nothing is held for it.
+type QuotaCheck struct {
+	Fits bool `json:"fits"`
+	// RequestedBytes and RequestedObjects are what usage would grow by, less what would be replaced.
+	RequestedBytes   int64 `json:"requested_bytes"`
+	RequestedObjects int64 `json:"requested_objects"`
+	// Scopes are those that it has to fit in, the innermost first: prefixes, bucket, owner, server, disk. The first that
+	// does not fit is the one that a refusal would name.
+	Scopes []CheckedScope `json:"scopes"`
+}
+
+// CheckedScope is what one scope says. The disk's has Scope and AvailableBytes only.
+type CheckedScope struct {
+	Account
+	Fits bool `json:"fits"`
+	// Transient says that only bodies that are arriving are in the way.
+	Transient bool `json:"transient,omitempty"`
 }
 
 // Bucket is a bucket.

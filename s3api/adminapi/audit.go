@@ -56,9 +56,10 @@ type AuditRecord struct {
 
 // ScopeLimit is a limit as an AuditRecord has it before and after, whatever the dialect that changed it.
 type ScopeLimit struct {
-	// Scope is ScopeServer, ScopeOwner or ScopeBucket, Name the bucket's or the user's.
-	Scope string `json:"scope"`
-	Name  string `json:"name,omitempty"`
+	// Scope is ScopeServer, ScopeOwner, ScopeBucket or ScopePrefix, Name the bucket's or the user's.
+	Scope  string `json:"scope"`
+	Name   string `json:"name,omitempty"`
+	Prefix string `json:"prefix,omitempty"`
 	// MaxBytes and MaxObjects are 0 where there is no limit.
 	MaxBytes   int64 `json:"max_bytes"`
 	MaxObjects int64 `json:"max_objects"`

@@ -23,6 +23,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -103,7 +104,7 @@ func (c *Client) Quotas(ctx context.Context) (adminapi.Quotas, error) {
 	return get[adminapi.Quotas](ctx, c, "quotas")
 }
 
-// Quota returns the limit of a bucket, of an owner or of the server, and what it holds.
+// Quota returns the limit of a bucket, of a prefix, of an owner or of the server, and what it holds.
 func (c *Client) Quota(ctx context.Context, scope quota.Scope) (adminapi.Account, error) {
 	path, err := quotaPath(scope)
 	if err != nil {
@@ -140,6 +141,77 @@ func (c *Client) ClearQuota(ctx context.Context, scope quota.Scope) error {
 		return err
 	}
 	return c.do(ctx, http.MethodDelete, path, nil, nil)
+}
+
+// Prefixes returns the prefixes of a bucket that have limits.
+func (c *Client) Prefixes(ctx context.Context, bucket string) ([]adminapi.Account, error) {
+	if bucket == "" {
+		return nil, errNoName
+	}
+	all, err := get[adminapi.Prefixes](ctx, c, "quotas/buckets/"+url.PathEscape(bucket)+"/prefixes")
+	return all.Prefixes, err
+}
+
+// Defaults returns the limits that new buckets and new users get.
+func (c *Client) Defaults(ctx context.Context) (adminapi.Defaults, error) {
+	return get[adminapi.Defaults](ctx, c, "quotas/defaults")
+}
+
+// ChangeDefault sets the figures of the limit of new buckets, or of new users, that are not nil; 0 removes one. kind is
+// quota.Bucket or quota.Owner.
+func (c *Client) ChangeDefault(
+	ctx context.Context, kind quota.ScopeKind, limit adminapi.Limit,
+) (changed adminapi.DefaultLimit, err error) {
+	path, err := defaultPath(kind)
+	if err == nil {
+		err = c.do(ctx, http.MethodPatch, path, limit, &changed)
+	}
+	return changed, err
+}
+
+// ClearDefault removes the limit of new buckets, or of new users.
+func (c *Client) ClearDefault(ctx context.Context, kind quota.ScopeKind) error {
+	path, err := defaultPath(kind)
+	if err != nil {
+		return err
+	}
+	return c.do(ctx, http.MethodDelete, path, nil, nil)
+}
+
+func defaultPath(kind quota.ScopeKind) (string, error) {
+	switch kind {
+	case quota.Bucket:
+		return "quotas/defaults/buckets", nil
+	case quota.Owner:
+		return "quotas/defaults/owners", nil
+	default:
+		return "", fmt.Errorf("%q has no default limit", kind)
+	}
+}
+
+// QuotaQuestion is what CheckQuota asks about.
+type QuotaQuestion struct {
+	Bucket string
+	// Key is where it would be put; empty for nowhere in particular.
+	Key string
+	// Bytes is how much it would be. Objects is how many new objects; 0 for one, in the place of what is under Key.
+	Bytes, Objects int64
+}
+
+// CheckQuota asks whether something would fit now.
+func (c *Client) CheckQuota(ctx context.Context, q QuotaQuestion) (adminapi.QuotaCheck, error) {
+	if q.Bucket == "" {
+		return adminapi.QuotaCheck{}, errNoName
+	}
+	query := url.Values{"bucket": {q.Bucket}, "bytes": {strconv.FormatInt(q.Bytes, 10)}}
+	if q.Key != "" {
+		query.Set("key", q.Key)
+	}
+	if q.Objects != 0 {
+		query.Set("objects", strconv.FormatInt(q.Objects, 10))
+	}
+	// A space as %20, as it is signed.
+	return get[adminapi.QuotaCheck](ctx, c, "quotas/check?"+strings.ReplaceAll(query.Encode(), "+", "%20"))
 }
 
 // Buckets returns all buckets by name.
@@ -190,6 +262,8 @@ func scopePath(resource string, scope quota.Scope) (string, error) {
 		return resource + "/buckets/" + url.PathEscape(scope.Name), nil
 	case scope.Kind == quota.Bucket:
 		return "", errNoName
+	case scope.Kind == quota.Prefix && scope.Name != "" && scope.Prefix != "":
+		return "quotas/buckets/" + url.PathEscape(scope.Name) + "/prefixes/" + url.PathEscape(scope.Prefix), nil
 	case scope.Kind == quota.Owner:
 		return named(resource, "owners", scope.Name)
 	default:

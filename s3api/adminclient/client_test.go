@@ -186,6 +186,54 @@ func TestClient(t *testing.T) {
 	}
 }
 
+func TestPrefixesDefaultsAndChecks(t *testing.T) {
+	c, ctx := newClient(t), t.Context()
+	if _, err := c.ChangeDefault(ctx, quota.Bucket, adminapi.Limit{MaxBytes: new(int64(100))}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ChangeDefault(ctx, quota.Owner, adminapi.Limit{MaxObjects: new(int64(9))}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.ClearDefault(ctx, quota.Owner); err != nil {
+		t.Error(err)
+	}
+	if d, err := c.Defaults(ctx); err != nil || d.Bucket.MaxBytes != 100 || d.Owner != (adminapi.DefaultLimit{}) {
+		t.Errorf("defaults: %+v, %v", d, err)
+	}
+	if _, err := c.ChangeDefault(ctx, quota.Server, adminapi.Limit{}); err == nil {
+		t.Error("the server has a default")
+	}
+	if a, err := c.CreateBucket(ctx, "photos", adminapi.Limit{}); err != nil || a.MaxBytes != 100 {
+		t.Errorf("%+v, %v", a, err)
+	}
+	for _, prefix := range []string{"raw/", "..", "../../server", "a b", "%2e", "ä?#"} {
+		scope := quota.PrefixScope("photos", prefix)
+		a, err := c.ChangeQuota(ctx, scope, adminapi.Limit{MaxBytes: new(int64(5))})
+		if err != nil || a.Prefix != prefix || a.MaxBytes != 5 {
+			t.Errorf("%q: %+v, %v", prefix, a, err)
+		}
+		if all, err := c.Prefixes(ctx, "photos"); err != nil || len(all) != 1 || all[0].Prefix != prefix {
+			t.Errorf("%q: %+v, %v", prefix, all, err)
+		}
+		question := adminclient.QuotaQuestion{Bucket: "photos", Key: prefix + " +", Bytes: 6}
+		if check, err := c.CheckQuota(ctx, question); err != nil || check.Fits || check.Scopes[0].Prefix != prefix {
+			t.Errorf("%q: %+v, %v", prefix, check, err)
+		}
+		if err := c.ClearQuota(ctx, scope); err != nil {
+			t.Errorf("%q: %v", prefix, err)
+		}
+		if _, err := c.Quota(ctx, scope); !isProblem(err, "NoSuchPrefix") {
+			t.Errorf("%q: %v", prefix, err)
+		}
+	}
+	if err := c.ClearQuota(ctx, quota.PrefixScope("photos", "")); err == nil {
+		t.Error("an empty prefix has a limit")
+	}
+	if check, err := c.CheckQuota(ctx, adminclient.QuotaQuestion{Bucket: "photos", Bytes: 50, Objects: 3}); err != nil || !check.Fits || check.RequestedObjects != 3 {
+		t.Errorf("%+v, %v", check, err)
+	}
+}
+
 // Names that would make another path must not reach another resource.
 func TestNames(t *testing.T) {
 	c, ctx := newClient(t), t.Context()

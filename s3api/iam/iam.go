@@ -88,6 +88,8 @@ func (e *InvalidError) Error() string { return fmt.Sprintf("invalid %s: %s", e.W
 type Records interface {
 	Records(ctx context.Context, kind meta.RecordKind, after string, limit int) ([]meta.Record, error)
 	PutRecords(ctx context.Context, records ...meta.PutRecord) error
+	// CreateOwner is PutRecords for those of a new user, with whatever else new users get.
+	CreateOwner(ctx context.Context, user string, records ...meta.PutRecord) error
 }
 
 // Identity is who makes a request. It is immutable.
@@ -287,6 +289,13 @@ func (s *state) identityPolicy(name string) *policy.Policy {
 // change runs a change of the state: edit alters a copy and returns the records to be written. They are written first,
 // and then the copy is in force.
 func (d *Directory) change(ctx context.Context, edit func(*state) ([]meta.PutRecord, error)) error {
+	return d.changeWith(ctx, d.options.Records.PutRecords, edit)
+}
+
+// changeWith is change with another way to write the records.
+func (d *Directory) changeWith(
+	ctx context.Context, write func(context.Context, ...meta.PutRecord) error, edit func(*state) ([]meta.PutRecord, error),
+) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.state.Load().clone()
@@ -294,7 +303,7 @@ func (d *Directory) change(ctx context.Context, edit func(*state) ([]meta.PutRec
 	if err != nil || len(records) == 0 {
 		return err
 	}
-	if err := d.options.Records.PutRecords(ctx, records...); err != nil {
+	if err := write(ctx, records...); err != nil {
 		return err
 	}
 	return d.publish(s)

@@ -20,6 +20,7 @@ var background = context.Background()
 type memory struct {
 	records []meta.Record
 	fail    error // of the next PutRecords
+	owners  []string
 }
 
 func (m *memory) find(r meta.Record) (int, bool) {
@@ -36,6 +37,11 @@ func (m *memory) Records(_ context.Context, kind meta.RecordKind, after string, 
 		}
 	}
 	return page, nil
+}
+
+func (m *memory) CreateOwner(ctx context.Context, user string, records ...meta.PutRecord) error {
+	m.owners = append(m.owners, user)
+	return m.PutRecords(ctx, records...)
 }
 
 func (m *memory) PutRecords(_ context.Context, records ...meta.PutRecord) error {
@@ -400,5 +406,21 @@ func TestResolve(t *testing.T) {
 	}
 	if name, ok := f.UserOf(CanonicalID("alice")); !ok || name != "alice" {
 		t.Errorf("%q, %v", name, ok)
+	}
+}
+
+// TestNewUsersAreOwners: whoever makes a user, it is made as an owner, who gets what new ones get; a change is none.
+func TestNewUsersAreOwners(t *testing.T) {
+	f := newFixture(t)
+	login := Login{Name: "bob", Secret: "secret-secret", Enabled: true}
+	_, err := f.CreateUser(background, NewUser{Name: "alice"})
+	_, loginErr := f.PutLogin(background, login)
+	_, againErr := f.PutLogin(background, login)
+	_, twiceErr := f.CreateUser(background, NewUser{Name: "bob"})
+	if err := errors.Join(err, loginErr, againErr); err != nil || !errors.Is(twiceErr, ErrUserExists) {
+		t.Fatal(err, twiceErr)
+	}
+	if !slices.Equal(f.records.owners, []string{"alice", "bob"}) {
+		t.Errorf("owners: %q", f.records.owners)
 	}
 }

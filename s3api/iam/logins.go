@@ -23,13 +23,24 @@ func (d *Directory) PutLogin(ctx context.Context, in Login) (User, error) {
 	if err := checkUserName(in.Name); err != nil {
 		return User{}, err
 	}
-	var u User
-	err := d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
+	var (
+		u     User
+		isNew bool
+	)
+	write := func(ctx context.Context, records ...meta.PutRecord) error {
+		if isNew {
+			return d.options.Records.CreateOwner(ctx, in.Name, records...)
+		}
+		return d.options.Records.PutRecords(ctx, records...)
+	}
+	err := d.changeWith(ctx, write, func(s *state) ([]meta.PutRecord, error) {
 		u = User{Name: in.Name, ID: "AIDA" + randomID(), Created: d.timestamp()}
 		if old := s.users[in.Name]; old != nil {
 			u = old.copy()
 		} else if in.Secret == "" {
 			return nil, &InvalidError{"secret key", "a new user needs one"}
+		} else {
+			isNew = true
 		}
 		u.Enabled = in.Enabled
 		if in.Policies != nil {

@@ -87,7 +87,10 @@ func (d *Directory) CreateUser(ctx context.Context, in NewUser) (User, error) {
 		Name: in.Name, ID: "AIDA" + randomID(), Created: d.timestamp(),
 		Enabled: !in.Disabled, Policies: compact(in.Policies),
 	}
-	err := d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
+	write := func(ctx context.Context, records ...meta.PutRecord) error {
+		return d.options.Records.CreateOwner(ctx, u.Name, records...)
+	}
+	err := d.changeWith(ctx, write, func(s *state) ([]meta.PutRecord, error) {
 		if s.users[u.Name] != nil {
 			return nil, ErrUserExists
 		}

@@ -31,6 +31,7 @@ type CloudEvent struct {
 type ThresholdData struct {
 	Scope    quota.ScopeKind `json:"scope"`
 	Name     string          `json:"name,omitempty"`
+	Prefix   string          `json:"prefix,omitempty"`
 	Resource quota.Resource  `json:"resource"`
 	Percent  int             `json:"threshold_percent"`
 	// Direction is up or down.
@@ -107,7 +108,7 @@ func render(e *event.Event, sequence uint64, rule *string, region string) CloudE
 			direction = "up"
 		}
 		t := e.Threshold
-		c.Data = ThresholdData{t.Scope, t.Name, t.Resource, t.Percent, direction, t.Used, t.Limit}
+		c.Data = ThresholdData{t.Scope, t.Name, t.Prefix, t.Resource, t.Percent, direction, t.Used, t.Limit}
 	case e.Refusal != nil && rule == nil:
 		c.Data = RefusalData{*e.Refusal, e.Bucket, e.Key, e.Owner, e.RequestID, e.Principal}
 	case e.Type == event.Test:
