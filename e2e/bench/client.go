@@ -144,7 +144,7 @@ func escape(key string) string {
 func (c *client) step(w workload, set *objectSet) {
 	switch w.kind {
 	case put:
-		key := keyOf(nextKey.Add(1))
+		key := set.under + keyOf(nextKey.Add(1))
 		if c.put(set.bucket, key, w.bytes) == nil && w.bytes >= dropFrom {
 			c.made = append(c.made, key)
 		}
@@ -165,7 +165,7 @@ func (c *client) step(w workload, set *objectSet) {
 func (c *client) mixedStep(w workload, set *objectSet) {
 	dice := c.random.IntN(100)
 	if len(c.made) == 0 || dice >= mixedGet+mixedHead && dice < mixedGet+mixedHead+mixedPut {
-		key := keyOf(nextKey.Add(1))
+		key := set.under + keyOf(nextKey.Add(1))
 		if c.put(set.bucket, key, w.bytes) == nil {
 			c.made = append(c.made, key)
 		}

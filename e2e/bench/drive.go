@@ -28,6 +28,7 @@ const (
 type objectSet struct {
 	bucket string
 	keys   []string // sorted
+	under  string   // how the keys begin that are put later
 }
 
 // sample is one measurement.

@@ -16,6 +16,11 @@
 //
 //	go run ./e2e/bench --peers before=FILE --only put-4k-64,get-4k --rounds 9
 //
+// The peer "limited" is Plimsoll once more, with limits that nothing reaches on the server, the owner, each bucket, and
+// two prefixes of all keys: what quotas cost. Then keys begin with those prefixes in all servers.
+//
+//	go run ./e2e/bench --peers limited --only put-4k,mixed,get-4k,head --rounds 9
+//
 // The load is made by this process with connections of its own and hand-made requests (conn.go, sign.go), since it
 // shares the processors with the server under test. Every answer is checked for its status and, where it has one, its
 // body's length and first bytes. A request that fails is in no rate; it is counted and printed below the table. With
@@ -95,7 +100,7 @@ func parseFlags(args []string) (*config, error) {
 		command: "go run ./e2e/bench " + strings.Join(args, " "),
 	}
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
-	peers := f.String("peers", "", "servers to compare with, by commas: minio, versitygw, rclone, gofakes3, or NAME=FILE for another build of Plimsoll")
+	peers := f.String("peers", "", "servers to compare with, by commas: minio, versitygw, rclone, gofakes3, limited for Plimsoll with limits, or NAME=FILE for another build of it")
 	only := f.String("only", "", "workloads to run, by commas (all): "+strings.Join(workloadNames(), ", "))
 	quick := f.Bool("quick", false, "1 round of 1s: under 3 minutes with four peers")
 	f.IntVar(&c.rounds, "rounds", 3, "rounds; a figure is the median over them")

@@ -26,6 +26,8 @@ type spec struct {
 	// stub says that it stores nothing, anonymous that it does not look at signatures, unsynced that it answers a PUT
 	// before the object is on disk.
 	stub, anonymous, unsynced bool
+	// limited says that its buckets have limits of all scopes.
+	limited bool
 	// choosesPort says that it chooses the port and writes its URL to place.addressFile.
 	choosesPort bool
 }

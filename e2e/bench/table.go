@@ -17,6 +17,7 @@ type bench struct {
 	sets      map[*server]map[string]*objectSet // by bucket
 	samples   map[string]map[string][]sample    // by workload and server
 	memory    map[string]int64                  // by server
+	under     string                            // how all keys begin
 }
 
 // runTable starts every server, measures all workloads in rounds, and reports.
@@ -31,6 +32,9 @@ func runTable(ctx context.Context, c *config, dir string) (err error) {
 	specs, err := b.specs(ctx, dir)
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(specs, func(s spec) bool { return s.limited }) {
+		b.under = limitedOuter + limitedInner // in all servers, so that they do the same
 	}
 	began := time.Now()
 	defer func() {
@@ -70,6 +74,10 @@ func (b *bench) specs(ctx context.Context, dir string) ([]spec, error) {
 	}
 	specs := []spec{plimsoll}
 	for _, name := range b.peers {
+		if name == limitedName {
+			specs = append(specs, limitedSpec(plimsoll))
+			continue
+		}
 		peer, err := findPeer(ctx, b.config, name)
 		if err != nil {
 			return nil, err
@@ -167,10 +175,16 @@ func (b *bench) objects(ctx context.Context, s *server, w workload) (*objectSet,
 	if set := b.sets[s][bucket]; set != nil {
 		return set, nil
 	}
-	set, err := fill(ctx, b.config, s, b.bodies, bucket, n, w.bytes, keyOf)
+	if s.limited {
+		if err := limit(ctx, s, bucket); err != nil {
+			return nil, err
+		}
+	}
+	set, err := fill(ctx, b.config, s, b.bodies, bucket, n, w.bytes, func(i uint64) string { return b.under + keyOf(i) })
 	if err != nil {
 		return nil, err
 	}
+	set.under = b.under
 	if n > 0 {
 		settle()
 	}
