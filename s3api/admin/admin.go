@@ -179,7 +179,7 @@ func (h *Handler) table() []route {
 		signed("keys/{}/rotate", methods{"POST": rotateKey}),
 		signed("webhooks", methods{"GET": getWebhooks}),
 		signed("webhooks/{}", methods{"GET": getWebhook, "PUT": putWebhook, "PATCH": patchWebhook, "DELETE": deleteWebhook}),
-		signed("webhooks/{}/test", methods{"POST": testWebhook}),
+		asking(signed("webhooks/{}/test", methods{"POST": testWebhook})),
 		signed("events", methods{"GET": getEvents}),
 		signed("policies", methods{"GET": getPolicies}),
 		signed("policies/{}", methods{"GET": getPolicy, "PUT": putPolicy, "DELETE": deletePolicy}),

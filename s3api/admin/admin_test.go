@@ -43,6 +43,8 @@ type fixture struct {
 	t     *testing.T
 	store *backend.Store
 	audit *audit.Log
+	// dir is where the store and the audit log are.
+	dir string
 	// handler is what the server at url serves.
 	handler *admin.Handler
 	url     string
@@ -53,7 +55,8 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
-	dir, f := t.TempDir(), &fixture{t: t, ready: true}
+	dir := t.TempDir()
+	f := &fixture{t: t, dir: dir, ready: true}
 	store, err := backend.Open(backend.Options{
 		Dir: dir, NoSync: true, Now: func() time.Time { return time.Now().Add(time.Duration(f.moved.Load())) },
 	})

@@ -218,6 +218,7 @@ func TestTwoAdministrators(t *testing.T) {
 	f.key("users/alice/keys", `{"access_key": "AK1"}`)
 	f.account("PUT", "buckets/docs", "", http.StatusCreated)
 	document[adminapi.Policy](f, f.signed("PUT", "policies/p", statement("s3:*")), http.StatusCreated)
+	f.webhook("PUT", "webhooks/w", `{"url": "http://127.0.0.1:1/w"}`, http.StatusCreated)
 	for _, test := range []struct {
 		path                    string // of the GET that both begin with
 		method, change          string // of the first
@@ -237,6 +238,9 @@ func TestTwoAdministrators(t *testing.T) {
 		{"keys/AK1", "PATCH", `{"enabled": true}`, "keys/AK1/rotate", "POST", ""},
 		{"policies/p", "PUT", statement("s3:Get*"), "", "PUT", statement("s3:Put*")},
 		{"policies/p", "PUT", statement("s3:List*"), "", "DELETE", ""},
+		{"webhooks/w", "PATCH", `{"enabled": false}`, "", "PUT", `{"url": "http://127.0.0.1:1/"}`},
+		{"webhooks/w", "PATCH", `{"secret": "0123456789abcdef"}`, "", "PATCH", `{"secret": "another of theirs"}`},
+		{"webhooks/w", "PUT", `{"url": "http://127.0.0.1:1/"}`, "", "DELETE", ""},
 	} {
 		if test.secondPath == "" {
 			test.secondPath = test.path
@@ -284,7 +288,9 @@ func TestBucketConditions(t *testing.T) {
 	}
 	f.refused(with(f.signed("PUT", "buckets/docs", ""), "If-Match", old), 409, "BucketAlreadyExists")
 	f.refused(with(f.signed("PUT", "buckets/docs", ""), "If-Match", `"other"`), 412, "PreconditionFailed")
+	f.refused(with(f.signed("PUT", "buckets/docs", ""), "If-None-Match", "*"), 412, "PreconditionFailed")
 	f.user("PUT", "users/boss", `{"policies": ["consoleAdmin"]}`, http.StatusCreated)
+	f.refused(with(f.signed("PUT", "users/boss", ""), "If-None-Match", "*"), 412, "PreconditionFailed")
 	boss := f.key("users/boss/keys", "")
 	f.deleted(f.signed("DELETE", "buckets/docs", ""))
 	document[adminapi.Account](f, f.signedBy(boss.AccessKey, boss.SecretKey, "PUT", "buckets/docs", ""), http.StatusCreated)

@@ -62,7 +62,7 @@ func putBucket(rq *request) error {
 		Name: meta.BucketName(rq.name), Owner: rq.who.Name, Limit: limit, NoDefaults: true,
 	}
 	if err := rq.handler.config.Store.CreateBucket(rq.r.Context(), bucket); err != nil {
-		return err
+		return rq.taken(err, meta.ErrBucketExists)
 	}
 	made, err := rq.handler.config.Store.GetBucket(rq.r.Context(), bucket.Name)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -38,6 +39,15 @@ func (rq *request) condition(etag string) error {
 			"There is one already, and If-None-Match says none.")
 	}
 	return nil
+}
+
+// taken returns the error of what makes something, and replaces nothing: where it exists already, that is what
+// If-None-Match has asked about.
+func (rq *request) taken(err, exists error) error {
+	if errors.Is(err, exists) && rq.lists("If-None-Match", "*") {
+		return rq.condition("*")
+	}
+	return err
 }
 
 // lists reports whether a header lists the entity tag of what is there, or * where anything is. Ours have no commas, so

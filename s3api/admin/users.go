@@ -101,7 +101,7 @@ func putUser(rq *request) error {
 		Name: rq.name, Policies: settings.Policies, Disabled: !settings.Enabled,
 	})
 	if err != nil {
-		return err
+		return rq.taken(err, iam.ErrUserExists)
 	}
 	rq.note(nil, userDocument(u))
 	return rq.answerUser(http.StatusCreated, u)

@@ -1,10 +1,15 @@
 package admin
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -21,13 +26,30 @@ func webhookDocument(w webhook.Webhook) adminapi.Webhook {
 	}
 }
 
-// webhookETag returns the entity tag of a webhook. A new secret changes it, since it changes Updated.
+// webhookETag returns the entity tag of a webhook. A new secret changes it: it is never sealed twice in the same way.
 func webhookETag(w webhook.Webhook) string {
-	raw, err := json.Marshal(webhookDocument(w))
-	if err != nil {
-		panic(err) // text, times and booleans always marshal
+	return documentETag(struct {
+		adminapi.Webhook
+		Sealed []byte `json:"sealed"`
+	}{webhookDocument(w), w.Sealed})
+}
+
+// notedWebhook is a webhook as the audit log has it. Its URL may have a token in its path or its query, and the log may be
+// read by more people than administer the server: of the URL it has where it leads, and a hash that tells changes.
+type notedWebhook struct {
+	adminapi.Webhook
+	URLHash       string `json:"url_hash"`
+	SecretChanged bool   `json:"secret_changed,omitempty"`
+}
+
+func noted(w webhook.Webhook) notedWebhook {
+	sum := sha256.Sum256([]byte(w.URL))
+	n := notedWebhook{Webhook: webhookDocument(w), URLHash: hex.EncodeToString(sum[:16])}
+	n.URL = ""
+	if u, err := url.Parse(w.URL); err == nil {
+		n.URL = u.Scheme + "://" + u.Host
 	}
-	return etagOf(raw)
+	return n
 }
 
 // webhooks returns what keeps webhooks.
@@ -126,8 +148,9 @@ func putWebhook(rq *request) error {
 	}
 	w, secret, err := service.Create(rq.r.Context(), settings, body.Secret.value)
 	if err != nil {
-		return err
+		return rq.taken(err, webhook.ErrWebhookExists)
 	}
+	rq.note(nil, noted(w))
 	rq.w.Header().Set("ETag", webhookETag(w))
 	return rq.answer(http.StatusCreated, adminapi.CreatedWebhook{Webhook: rq.webhook(service, w), Secret: secret})
 }
@@ -147,16 +170,21 @@ func patchWebhook(rq *request) error {
 
 // changeWebhook changes the webhook that the path names, if it is as the conditions say.
 func (rq *request) changeWebhook(service *webhook.Service, secret string, edit func(*webhook.Webhook)) error {
+	var old webhook.Webhook
 	w, err := service.Change(rq.r.Context(), rq.name, secret, func(w *webhook.Webhook) error {
 		if err := rq.condition(webhookETag(*w)); err != nil {
 			return err
 		}
+		old = *w
 		edit(w)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
+	after := noted(w)
+	after.SecretChanged = !bytes.Equal(old.Sealed, w.Sealed)
+	rq.note(noted(old), after)
 	return rq.answerWebhook(service, w)
 }
 
@@ -170,6 +198,7 @@ func deleteWebhook(rq *request) error {
 		if err := rq.condition(webhookETag(w)); err != nil {
 			return err
 		}
+		rq.note(noted(w), nil)
 		return rq.toldByNone(w.Name)
 	})
 	if err != nil {
@@ -213,21 +242,26 @@ func testWebhook(rq *request) error {
 
 // getEvents lists the events that are still kept, above the sequence that after says.
 func getEvents(rq *request) error {
-	after, err := rq.queryNumber("after", 0, 1<<62)
+	values, err := rq.parameters("after", "limit")
 	if err != nil {
 		return err
 	}
-	limit, err := rq.queryNumber("limit", adminapi.MaxEvents, adminapi.MaxEvents)
+	first, err := integer(values, "after", 0, 0, math.MaxInt64)
 	if err != nil {
 		return err
 	}
+	limit, err := integer(values, "limit", adminapi.MaxEvents, 1, adminapi.MaxEvents)
+	if err != nil {
+		return err
+	}
+	after := uint64(first)
 	store, region := rq.handler.config.Store, rq.handler.config.Webhooks.Region()
 	outbox, err := store.Outbox(rq.r.Context())
 	if err != nil {
 		return err
 	}
 	answer := adminapi.Events{Events: []json.RawMessage{}, LastSequence: outbox.Last, Next: after}
-	rows, err := store.Events(rq.r.Context(), after, int(max(1, limit)))
+	rows, err := store.Events(rq.r.Context(), after, int(limit))
 	if err != nil {
 		return err
 	}
@@ -245,20 +279,6 @@ func getEvents(rq *request) error {
 		answer.Events = append(answer.Events, raw)
 	}
 	return rq.answer(http.StatusOK, answer)
-}
-
-// queryNumber returns a number of the query, or what it is where it is left out.
-func (rq *request) queryNumber(name string, otherwise, most uint64) (uint64, error) {
-	text := rq.r.URL.Query().Get(name)
-	if text == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil || n > most {
-		return 0, problem("InvalidArgument", http.StatusBadRequest,
-			fmt.Sprintf("%s is not a number from 0 to %d.", name, most))
-	}
-	return n, nil
 }
 
 // webhookProblem returns the problem of an error of package webhook, or nil.

@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/plimsoll/plimsoll/backend"
@@ -55,6 +58,7 @@ func TestWebhooks(t *testing.T) {
 	} {
 		f.refused(r, http.StatusPreconditionFailed, "PreconditionFailed")
 	}
+	f.refused(with(f.signed("PUT", "webhooks/alerts", `{"url": "http://a/"}`), "If-None-Match", "*"), 412, "PreconditionFailed")
 	replaced, _ := document[adminapi.Webhook](f,
 		with(f.signed("PUT", "webhooks/alerts", `{"url": "http://127.0.0.1:1/c"}`), "If-Match", changed.ETag), http.StatusOK)
 	if replaced.URL != "http://127.0.0.1:1/c" || len(replaced.Events) != 2 {
@@ -80,6 +84,8 @@ func TestWebhooks(t *testing.T) {
 		{"POST", "webhooks/alerts", "", 405, "MethodNotAllowed"},
 		{"GET", "events?after=x", "", 400, "InvalidArgument"},
 		{"GET", "events?limit=1001", "", 400, "InvalidArgument"},
+		{"GET", "events?limit=0", "", 400, "InvalidArgument"},
+		{"GET", "events?before=3", "", 400, "InvalidArgument"},
 	} {
 		f.refused(f.signed(refused.method, refused.path, refused.body), refused.status, refused.code)
 	}
@@ -111,6 +117,80 @@ func TestWebhookTest(t *testing.T) {
 	result, _ = document[adminapi.WebhookTest](f, f.signed("POST", "webhooks/alerts/test", ""), http.StatusOK)
 	if result.Status != http.StatusTeapot || result.Error == "" {
 		t.Errorf("%+v", result)
+	}
+}
+
+// TestWebhookRecords: the audit log has what was changed of webhooks, and neither their secrets nor the tokens that URLs
+// have. A test changes nothing, and is not in it.
+func TestWebhookRecords(t *testing.T) {
+	f := newFixture(t)
+	const (
+		given, replaced = "a-secret-of-theirs", "whsec_QW5vdGhlciBzZWNyZXQgb2YgdGhlaXJz"
+		token           = "T0KEN"
+	)
+	address := `"url": "http://127.0.0.1:1/` + token + `?key=` + token + `"`
+	made := f.webhook("PUT", "webhooks/made", `{"url": "http://127.0.0.1:1/"}`, http.StatusCreated)
+	n := len(f.records(""))
+	for _, step := range []struct {
+		method, path, body    string
+		status                int
+		before, after, refuse string // parts of what is recorded
+	}{
+		{"PUT", "webhooks/a", `{` + address + `, "secret": "` + given + `"}`, 201, "", `"url":"http://127.0.0.1:1"`, ""},
+		{"PUT", "webhooks/a", `{` + address + `, "secret": "` + given + `"}`, 409, "", "", "WebhookExists"},
+		{"PUT", "webhooks/b", `{` + address + `, "secret": "whsec_` + given + `"}`, 400, "", "", "InvalidArgument"},
+		{"PATCH", "webhooks/a", `{"secret": "` + replaced + `"}`, 200, `"name":"a"`, `"secret_changed":true`, ""},
+		{"PATCH", "webhooks/a", `{"enabled": false}`, 200, `"enabled":true`, `"enabled":false`, ""},
+		{"PATCH", "webhooks/a", `{"secret": 1, "secret_key": "` + replaced + `"}`, 400, "", "", "InvalidArgument"},
+		{"POST", "webhooks/a/test", "", 200, "", "", ""},
+		{"DELETE", "webhooks/a", "", 204, `"enabled":false`, "", ""},
+	} {
+		if got := f.do(f.signed(step.method, step.path, step.body)); got.status != step.status {
+			t.Fatalf("%s %s: %d %s", step.method, step.path, got.status, got.body)
+		}
+		all := f.records("")
+		if step.method == "POST" {
+			if len(all) != n {
+				t.Errorf("a test is recorded: %+v", all[len(all)-1])
+			}
+			continue
+		}
+		if n++; len(all) != n {
+			t.Fatalf("%s %s: %d records, want %d", step.method, step.path, len(all), n)
+		}
+		r := all[n-1]
+		if r.Action != step.method || r.Resource != step.path || r.Code != step.refuse {
+			t.Errorf("%s %s: %+v", step.method, step.path, r)
+		}
+		for name, pair := range map[string][2]string{"before": {string(r.Before), step.before}, "after": {string(r.After), step.after}} {
+			if (pair[0] == "") != (pair[1] == "") || !strings.Contains(pair[0], pair[1]) {
+				t.Errorf("%s %s: %s is %s, want %s", step.method, step.path, name, pair[0], pair[1])
+			}
+		}
+		if step.method == "PATCH" && step.refuse == "" && strings.Contains(step.body, "enabled") &&
+			strings.Contains(string(r.After), "secret_changed") {
+			t.Errorf("the secret has not changed: %s", r.After)
+		}
+	}
+	log, err := os.ReadFile(filepath.Join(f.dir, "audit.log"))
+	if err != nil || !bytes.Contains(log, []byte("webhooks/a")) {
+		t.Fatalf("%.200s, %v", log, err)
+	}
+	for _, secret := range []string{made.Secret, given, replaced, token} {
+		if bytes.Contains(log, []byte(secret)) || bytes.Contains(log, []byte(strings.TrimPrefix(secret, "whsec_"))) {
+			t.Errorf("the log has %q", secret)
+		}
+	}
+}
+
+// The description lists what a webhook may subscribe to.
+func TestDescribedEvents(t *testing.T) {
+	var described []string
+	for _, pattern := range mustDescribe(t).Components.Schemas["WebhookEvents"].Value.Items.Value.Enum {
+		described = append(described, fmt.Sprint(pattern))
+	}
+	if want := event.Patterns(); !slices.Equal(described, want) {
+		t.Errorf("%q, want %q", described, want)
 	}
 }
 

@@ -74,15 +74,15 @@
 //	                               If-Match it replaces the settings -> 200 Webhook
 //	PATCH  webhooks/{name}         WebhookSettings -> Webhook; what is left out stays
 //	DELETE webhooks/{name}         204; 409 where buckets tell the webhook: the problem names them
-//	POST   webhooks/{name}/test    WebhookTest; sends an event, once
-//	GET    events?after=N&limit=N  Events: those that are still kept, above a sequence; at most MaxEvents
+//	POST   webhooks/{name}/test    WebhookTest; sends an event, once, and changes nothing
+//	GET    events                  Events: those that are still kept; ?after=NUMBER&limit=1..MaxEvents, both optional
 //
-// What can be changed has an ETag: users, keys, policies, webhooks, buckets, and limits, whose ETag does not change with what
-// is stored. GET tells it, and so does what changes one. What changes something (attaching a policy and rotating a key
-// among it, by the ETag of the user and of the key) with If-Match is refused with 412 where it is another by then, so that
-// two administrators do not overwrite each other: read it again, and decide again. With If-None-Match: * it is refused
-// with 412 where there is one already. Without either it takes what is there. 428 is never answered: PATCH changes only
-// what it names, and PUT either refuses what is there or means to replace it.
+// What can be changed has an ETag: users, keys, policies, webhooks, buckets, and limits, whose ETag does not change
+// with what is stored. GET tells it, and so does what changes one. What changes something (attaching a policy and
+// rotating a key among it, by the ETag of the user and of the key) with If-Match is refused with 412 where it is
+// another by then, so that two administrators do not overwrite each other: read it again, and decide again. With
+// If-None-Match: * it is refused with 412 where there is one already. Without either it takes what is there. 428 is
+// never answered: PATCH changes only what it names, and PUT either refuses what is there or means to replace it.
 //
 // A change is written to the audit log before it is made, and what came of it before it is answered. Where the log
 // cannot be written nothing is changed: 507 InsufficientStorage where the disk is full, 503 AuditUnavailable otherwise.
