@@ -1,13 +1,13 @@
 // Package adminclient talks to a Plimsoll server's admin API, which package adminapi describes. It is what the command
 // line of Plimsoll uses. Beside the standard library it needs packages of this module only.
 //
-// Sizes are bytes; a limit of 0 is no limit. Buckets, limits, users, keys and policies have an ETag, by which a change
-// can be made only if nobody else has made one in between: see Client.IfMatch.
+// Sizes are bytes; a limit of 0 is no limit. Buckets, limits, users, keys, policies and webhooks have an ETag, by which a
+// change can be made only if nobody else has made one in between: see Client.IfMatch.
 //
 // A Client may be used concurrently. Its methods return *Problem where the server refused; any other error means that
 // the server was not reached, or that what answered is not a Plimsoll server. Nothing is retried: every call is safe to
-// send again but CreateKey and RotateKey, which would make another key, and those that make or remove something by
-// name, whose second answer would differ.
+// send again but CreateKey, RotateKey and CreateReport, which would make another key or report, TestWebhook, which would
+// send another event, and those that make or remove something by name, whose second answer would differ.
 package adminclient
 
 import (

@@ -19,8 +19,9 @@ func (c *Client) Webhook(ctx context.Context, name string) (adminapi.Webhook, er
 	return c.webhook(ctx, request{method: http.MethodGet}, name)
 }
 
-// CreateWebhook makes a webhook, which is enabled unless the settings say otherwise, and returns its secret, which is made
-// where the settings have none. The Problem WebhookExists says that there is one.
+// CreateWebhook makes a webhook, which is enabled unless the settings say otherwise, and is the only one to be told its
+// secret, which is made where the settings have none. The Problem WebhookExists says that there is one: a client with
+// IfMatch replaces its settings instead, and is told no secret.
 func (c *Client) CreateWebhook(
 	ctx context.Context, name string, settings adminapi.WebhookSettings,
 ) (created adminapi.CreatedWebhook, err error) {
