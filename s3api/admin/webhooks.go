@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/plimsoll/plimsoll/backend/event"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
@@ -37,15 +38,20 @@ func webhookETag(w webhook.Webhook) string {
 // notedWebhook is a webhook as the audit log has it. Its URL may have a token in its path or its query, and the log may be
 // read by more people than administer the server: of the URL it has where it leads, and a hash that tells changes.
 type notedWebhook struct {
-	adminapi.Webhook
-	URLHash       string `json:"url_hash"`
-	SecretChanged bool   `json:"secret_changed,omitempty"`
+	Name          string    `json:"name"`
+	URL           string    `json:"url"`
+	URLHash       string    `json:"url_hash"`
+	Events        []string  `json:"events"`
+	Enabled       bool      `json:"enabled"`
+	Created       time.Time `json:"created"`
+	SecretChanged bool      `json:"secret_changed,omitempty"`
 }
 
 func noted(w webhook.Webhook) notedWebhook {
 	sum := sha256.Sum256([]byte(w.URL))
-	n := notedWebhook{Webhook: webhookDocument(w), URLHash: hex.EncodeToString(sum[:16])}
-	n.URL = ""
+	n := notedWebhook{
+		Name: w.Name, URLHash: hex.EncodeToString(sum[:16]), Events: w.Events, Enabled: w.Enabled, Created: w.Created,
+	}
 	if u, err := url.Parse(w.URL); err == nil {
 		n.URL = u.Scheme + "://" + u.Host
 	}
