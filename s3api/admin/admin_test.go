@@ -58,7 +58,7 @@ func newFixture(t *testing.T) *fixture {
 	dir := t.TempDir()
 	f := &fixture{t: t, dir: dir, ready: true}
 	store, err := backend.Open(backend.Options{
-		Dir: dir, NoSync: true, Now: func() time.Time { return time.Now().Add(time.Duration(f.moved.Load())) },
+		Dir: dir, NoSync: true, Thresholds: backend.DefaultThresholds(), Now: func() time.Time { return time.Now().Add(time.Duration(f.moved.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)

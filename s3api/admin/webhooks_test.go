@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/event"
@@ -229,5 +230,39 @@ func TestEvents(t *testing.T) {
 	}
 	if got, page := subjects("events?after=3"); got != nil || page.Events == nil || page.Next != 3 {
 		t.Errorf("%v, %+v", got, page)
+	}
+}
+
+// TestEventsOfQuotas: they are told as well, and are as they are described.
+func TestEventsOfQuotas(t *testing.T) {
+	f := newFixture(t)
+	f.webhook("PUT", "webhooks/alerts", `{"url": "http://127.0.0.1:1/"}`, http.StatusCreated)
+	f.account("PUT", "buckets/photos", `{"max_bytes": 10}`, http.StatusCreated)
+	f.put("photos", "a", 9)
+	_, err := f.store.PutObject(t.Context(), backend.PutObjectInput{
+		Bucket: "photos", Key: "b", Owner: "root", Body: backend.Body{Reader: strings.NewReader("12"), Size: 2},
+	})
+	if err == nil {
+		t.Error("11 bytes fit into 10")
+	}
+	f.store.Refused(t.Context(), "PutObject", "photos", "b", err)
+	for { // a refusal is told of with a later commit
+		page, _ := document[adminapi.Events](f, f.signed("GET", "events", ""), http.StatusOK)
+		told := map[string]bool{}
+		for _, raw := range page.Events {
+			var e webhook.CloudEvent
+			if err := json.Unmarshal(raw, &e); err != nil {
+				t.Fatal(err)
+			}
+			told[e.Type] = true
+		}
+		if told[event.QuotaThreshold] && told[event.QuotaRefused] {
+			return
+		}
+		select {
+		case <-f.store.EventsChanged():
+		case <-time.After(10 * time.Second):
+			t.Fatalf("told of %v", told)
+		}
 	}
 }
