@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -136,6 +137,9 @@ func changes(before, after json.RawMessage) []string {
 	var was, is map[string]json.RawMessage
 	_ = json.Unmarshal(before, &was) // what is no object has no fields
 	_ = json.Unmarshal(after, &is)
+	if _, ok := is["dry_run"]; ok {
+		return figures(is)
+	}
 	if len(was) == 0 || len(is) == 0 {
 		return nil // made or removed: the resource says which
 	}
@@ -150,6 +154,19 @@ func changes(before, after json.RawMessage) []string {
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if !bytes.Equal(was[name], is[name]) {
 			lines = append(lines, plain(name)+" "+shown(was[name])+" -> "+shown(is[name]))
+		}
+	}
+	return lines
+}
+
+// figures tells what was aborted or pruned, or would have been.
+func figures(document map[string]json.RawMessage) (lines []string) {
+	if string(document["dry_run"]) == "true" {
+		lines = append(lines, "dry run")
+	}
+	for _, name := range slices.Sorted(maps.Keys(document)) {
+		if n, err := strconv.ParseInt(string(document[name]), 10, 64); err == nil && n > 0 {
+			lines = append(lines, plain(name)+" "+string(document[name]))
 		}
 	}
 	return lines
