@@ -94,7 +94,10 @@ func abortUploads(rq *request) error {
 	answer := adminapi.AbortedUploads{
 		Uploads: out.Uploads, Bytes: out.Bytes, DryRun: body.DryRun, Next: uploadPosition(out.Next),
 	}
-	rq.note(nil, answer)
+	rq.note(nil, struct {
+		adminapi.AbortedUploads
+		Asked adminapi.AbortUploads `json:"asked"`
+	}{answer, body})
 	return rq.answer(http.StatusOK, answer)
 }
 
@@ -164,7 +167,10 @@ func pruneVersions(rq *request) error {
 		return err
 	}
 	answer := prunedDocument(out, body.DryRun)
-	rq.note(nil, answer)
+	rq.note(nil, struct {
+		adminapi.Pruned
+		Asked adminapi.Prune `json:"asked"`
+	}{answer, body})
 	return rq.answer(http.StatusOK, answer)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +101,11 @@ func TestUploads(t *testing.T) {
 	}
 	if out := abort(`{"older_than_seconds": 10800, "dry_run": true}`); out != (adminapi.AbortedUploads{Uploads: 2, Bytes: 21, DryRun: true}) {
 		t.Errorf("dry run: %+v", out)
+	}
+	recorded := f.records("")
+	if after := string(recorded[len(recorded)-1].After); !strings.Contains(after, `"dry_run":true`) ||
+		!strings.Contains(after, `"asked":{"older_than_seconds":10800`) {
+		t.Errorf("recorded is %s", after)
 	}
 	if out := abort(`{"older_than_seconds": 10800}`); out != (adminapi.AbortedUploads{Uploads: 2, Bytes: 21}) {
 		t.Errorf("abort: %+v", out)
