@@ -238,25 +238,30 @@ func TestEventsOfQuotas(t *testing.T) {
 	f := newFixture(t)
 	f.webhook("PUT", "webhooks/alerts", `{"url": "http://127.0.0.1:1/"}`, http.StatusCreated)
 	f.account("PUT", "buckets/photos", `{"max_bytes": 10}`, http.StatusCreated)
+	f.account("PUT", "quotas/buckets/photos/prefixes/a", `{"max_bytes": 10}`, http.StatusOK)
+	f.account("PUT", "quotas/buckets/photos/prefixes/b", `{"max_bytes": 1}`, http.StatusOK)
 	f.put("photos", "a", 9)
 	_, err := f.store.PutObject(t.Context(), backend.PutObjectInput{
 		Bucket: "photos", Key: "b", Owner: "root", Body: backend.Body{Reader: strings.NewReader("12"), Size: 2},
 	})
 	if err == nil {
-		t.Error("11 bytes fit into 10")
+		t.Error("2 bytes fit into 1, and 11 into 10")
 	}
 	f.store.Refused(t.Context(), "PutObject", "photos", "b", err)
 	for { // a refusal is told of with a later commit
 		page, _ := document[adminapi.Events](f, f.signed("GET", "events", ""), http.StatusOK)
-		told := map[string]bool{}
+		told := map[string]bool{} // types and scopes
 		for _, raw := range page.Events {
-			var e webhook.CloudEvent
+			var e struct {
+				Type string
+				Data struct{ Scope string }
+			}
 			if err := json.Unmarshal(raw, &e); err != nil {
 				t.Fatal(err)
 			}
-			told[e.Type] = true
+			told[e.Type+" "+e.Data.Scope] = true
 		}
-		if told[event.QuotaThreshold] && told[event.QuotaRefused] {
+		if told["quota.threshold bucket"] && told["quota.threshold prefix"] && told["quota.refused prefix"] {
 			return
 		}
 		select {
