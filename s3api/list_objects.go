@@ -168,9 +168,9 @@ func (rq *request) writeEntry(x *xmlWriter, p listParameters, e meta.ListEntry, 
 	x.data(p.encode(string(e.Key)))
 	x.raw("</Key><LastModified>")
 	x.time(e.Head.Modified)
-	x.raw("</LastModified><ETag>&#34;")
+	x.raw("</LastModified><ETag>&quot;")
 	x.data(string(e.Head.ETag))
-	x.raw("&#34;</ETag>")
+	x.raw("&quot;</ETag>")
 	if e.Head.Checksum.Algorithm != checksum.None {
 		x.raw("<ChecksumAlgorithm>")
 		x.raw(e.Head.Checksum.Algorithm.String())
