@@ -86,13 +86,13 @@ func segmentOf(ref blob.Ref, size int64) meta.Segment {
 // fill streams a body into a blob, and finishes both.
 func (in *incoming) fill(w io.Writer, key *encryption.DataKey) error {
 	if key == nil {
-		if _, err := io.Copy(w, in); err != nil {
+		if err := in.copyTo(w); err != nil {
 			return err
 		}
 		return in.finish()
 	}
 	sealed := encryption.NewWriter(w, *key) // one that is not closed is just dropped
-	if _, err := io.Copy(sealed, in); err != nil {
+	if err := in.copyTo(sealed); err != nil {
 		return err
 	}
 	if err := in.finish(); err != nil {
