@@ -24,8 +24,11 @@ func etag(content []byte) meta.ETag {
 
 func TestPutObjectStoresWhatItWasGiven(t *testing.T) {
 	f := open(t)
-	// Around the sizes of buffers and blocks, and the one from which a body has a file of its own.
-	for i, size := range []int{0, 1, 4096, 4097, 65536, 128<<10 - 1, 128 << 10, 128<<10 + 1, 256 << 10, 256<<10 + 1, 1<<20 + 7} {
+	// Around the sizes of buffers and blocks, and those from which a body has a file of its own, and is hashed beside.
+	for i, size := range []int{
+		0, 1, 4096, 4097, 65536, 128<<10 - 1, 128 << 10, 128<<10 + 1, 256 << 10, 256<<10 + 1, 1<<20 + 7,
+		overlapFrom - 1, overlapFrom, overlapFrom + overlapBytes - 1, overlapFrom + overlapBytes, overlapFrom + overlapBytes + 1,
+	} {
 		content, key := noise(size, 1), meta.Key(fmt.Sprintf("%d bytes", size))
 		out := f.put(key, content)
 		f.wantContent(key, content)
@@ -297,6 +300,36 @@ func TestPutObjectOfABadBodyLeavesNothingBehind(t *testing.T) {
 	}
 }
 
+// A large body is hashed by another goroutine, which must have ended, whatever becomes of the body: the tests' end finds
+// those that are left.
+func TestALargeBadBodyLeavesNothingBehind(t *testing.T) {
+	f := open(t)
+	broken := errors.New("broken")
+	content := noise(overlapFrom+1, 1)
+	for name, test := range map[string]struct {
+		reader io.Reader
+		want   error
+	}{
+		"nothing":            {bytes.NewReader(nil), ErrIncompleteBody},
+		"less than a buffer": {bytes.NewReader(content[:overlapBytes-1]), ErrIncompleteBody},
+		"a buffer":           {bytes.NewReader(content[:overlapBytes]), ErrIncompleteBody},
+		"all but a byte":     {iotest.HalfReader(bytes.NewReader(content[:overlapFrom-1])), ErrIncompleteBody},
+		"a byte more":        {bytes.NewReader(content), ErrBodyTooLong},
+		"fails":              {io.MultiReader(bytes.NewReader(content[:3*overlapBytes+7]), iotest.ErrReader(broken)), broken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := f.PutObject(background, PutObjectInput{
+				Bucket: "b", Key: "k", Body: Body{Reader: test.reader, Size: overlapFrom},
+			})
+			if !errors.Is(err, test.want) {
+				t.Errorf("error %v, want %v", err, test.want)
+			}
+			f.wantIdle()
+			f.wantNoOrphans()
+		})
+	}
+}
+
 // withMD5 is a body of which the client says that its MD5 is that of said.
 func withMD5(content, said []byte) Body {
 	b, sum := body(content), md5.Sum(said)
@@ -305,7 +338,7 @@ func withMD5(content, said []byte) Body {
 }
 
 func TestABodyOfAnotherMD5LeavesNothingBehind(t *testing.T) {
-	for _, size := range []int{0, 1, 4096, 128 << 10, 300_000} {
+	for _, size := range []int{0, 1, 4096, 128 << 10, 300_000, overlapFrom + 5} {
 		t.Run(fmt.Sprintf("%d bytes", size), func(t *testing.T) {
 			f := open(t)
 			f.put("k", []byte("old"))
