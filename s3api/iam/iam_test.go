@@ -71,6 +71,8 @@ type fixture struct {
 	records *memory
 	keyring *encryption.Keyring
 	now     time.Time
+	// secret is root's.
+	secret string
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -79,7 +81,10 @@ func newFixture(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{t: t, records: new(memory), keyring: keyring, now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
+	f := &fixture{
+		t: t, records: new(memory), keyring: keyring, secret: "password",
+		now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC),
+	}
 	f.reopen()
 	return f
 }
@@ -88,7 +93,7 @@ func newFixture(t *testing.T) *fixture {
 func (f *fixture) reopen() {
 	f.t.Helper()
 	d, err := Open(background, Options{
-		Records: f.records, Keyring: f.keyring, RootAccessKey: "admin", RootSecretKey: "password",
+		Records: f.records, Keyring: f.keyring, RootAccessKey: "admin", RootSecretKey: f.secret,
 		Now: func() time.Time { return f.now },
 	})
 	if err != nil {

@@ -2,6 +2,8 @@ package iam
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,8 +15,8 @@ import (
 
 // What a Directory refuses of a session.
 var (
-	// ErrInvalidToken says that a token was not made here, is not that of its access key, or that the key or the role it was
-	// made with is no more.
+	// ErrInvalidToken says that a token was not made here, is not that of its access key, or that the key, its secret or the
+	// role it was made with is no more.
 	ErrInvalidToken = errors.New("the session token is not valid")
 	// ErrExpiredToken says that a session is over.
 	ErrExpiredToken = errors.New("the session token has expired")
@@ -22,7 +24,8 @@ var (
 
 // NewSession says what temporary credentials to make.
 type NewSession struct {
-	// Key is the access key that asks. The session ends with it: when it is removed, disabled or expired.
+	// Key is the access key that asks. The session ends with it: when it is removed, disabled or expired, or gets another
+	// secret.
 	Key string
 	// Role names an identity policy that the session is held to, and Name is what the session is called in that role.
 	// Empty for a session of the user's own.
@@ -45,6 +48,7 @@ type Session struct {
 type claims struct {
 	Secret  string    `json:"s"`
 	Key     string    `json:"k"` // the access key that asked
+	Parent  []byte    `json:"h"` // a hash of that key's secret: see parentHash
 	Role    string    `json:"r,omitempty"`
 	Name    string    `json:"n,omitempty"`
 	Policy  string    `json:"p,omitempty"`
@@ -69,6 +73,13 @@ type sessions struct {
 
 func sessionPurpose(accessKey string) string { return "session " + accessKey }
 
+// parentHash tells a key from one that has its id later, and its secret from the next: who has lost the one must not keep
+// what was made with it, and gets nothing of who has the other.
+func parentHash(secret string) []byte {
+	sum := sha256.Sum256([]byte("plimsoll session of " + secret))
+	return sum[:16]
+}
+
 // NewSession makes temporary credentials for the user of an access key, who has no more rights with them than without. It
 // fails with ErrNoSuchKey, ErrNoSuchPolicy for a role that is none, ErrNoKeyring, and a *policy.Error for a policy that
 // cannot be read.
@@ -76,8 +87,12 @@ func (d *Directory) NewSession(in NewSession) (Session, error) {
 	if d.options.Keyring == nil {
 		return Session{}, ErrNoKeyring
 	}
+	parent, ok := d.Lookup(in.Key)
+	if !ok {
+		return Session{}, ErrNoSuchKey
+	}
 	c := claims{
-		Secret: randomSecret(), Key: in.Key, Role: in.Role, Name: in.Name, Policy: in.Policy,
+		Secret: randomSecret(), Key: in.Key, Parent: parentHash(parent.Secret), Role: in.Role, Name: in.Name, Policy: in.Policy,
 		Expires: d.options.Now().Add(in.Duration).UTC().Truncate(time.Second),
 	}
 	opened, err := newOpenSession("PLIT"+randomID(), c)
@@ -180,7 +195,7 @@ func (d *Directory) openToken(accessKey, token string) (*openSession, error) {
 // that, and no more than its role, as that is now.
 func (d *Directory) sessionCredential(s *openSession) (Credential, error) {
 	credential, ok := d.Lookup(s.Key)
-	if !ok {
+	if !ok || subtle.ConstantTimeCompare(s.Parent, parentHash(credential.Secret)) != 1 {
 		return Credential{}, ErrInvalidToken
 	}
 	identity := *credential.Identity

@@ -71,6 +71,31 @@ func TestSessionLife(t *testing.T) {
 	f.wantSession("its key is removed", s, ErrInvalidToken)
 }
 
+// A session is not that of whoever gets its key's id later, and does not outlive the secret that it was made with.
+func TestSessionOfAKeyThatIsAnother(t *testing.T) {
+	f := newFixture(t)
+	k, s := f.session(NewSession{Duration: time.Hour})
+	must[User](t)(f.CreateUser(background, NewUser{Name: "bob", Policies: []string{"consoleAdmin"}}))
+	if err := f.DeleteKey(background, k.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := f.CreateKey(background, NewKey{User: "bob", ID: k.ID}); err != nil {
+		t.Fatal(err)
+	}
+	f.wantSession("the id is that of another user's key", s, ErrInvalidToken)
+
+	s = must[Session](t)(f.NewSession(NewSession{Key: k.ID, Duration: time.Hour}))
+	if _, err := f.ChangeKey(background, k.ID, "another-secret", func(*Key) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	f.wantSession("its key has another secret", s, ErrInvalidToken)
+
+	s = must[Session](t)(f.NewSession(NewSession{Key: f.RootKey(), Duration: time.Hour}))
+	f.secret = "another-secret"
+	f.reopen()
+	f.wantSession("root has another secret since the restart", s, ErrInvalidToken)
+}
+
 // A session is held to its role as that is now, and to its own policy.
 func TestSessionBounds(t *testing.T) {
 	f := newFixture(t)

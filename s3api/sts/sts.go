@@ -16,8 +16,8 @@
 // # Sessions
 //
 // Tokens are sealed under the server's keyring and are not stored; package iam makes them. They end with their time, with
-// the access key that asked for them, and with their role. Temporary credentials get no others, and the admin API does not
-// take them.
+// the access key that asked for them or its secret, and with their role. Temporary credentials get no others, and the admin
+// API does not take them.
 //
 // A Handler may be used concurrently. A request takes at most maxBodyBytes of memory for its body, and half a minute.
 //
