@@ -3,8 +3,12 @@ package s3api_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/plimsoll/plimsoll/s3api"
 )
 
 // deleteDocument names one version for DeleteObjects.
@@ -130,4 +134,26 @@ func TestNewBucketsHeadersAreDenied(t *testing.T) {
 	create("listed", map[string]string{"x-amz-acl": "public-read"}).wantError(t, 403, "AccessDenied")
 	create("owned", map[string]string{"x-amz-object-ownership": "ObjectWriter"}).wantError(t, 403, "AccessDenied")
 	create("locked", map[string]string{"x-amz-bucket-object-lock-enabled": "true"}).wantError(t, 403, "AccessDenied")
+}
+
+// TestDeleteObjectsOfMany: a document with room for a million entries is not read into memory to be refused. Nobody needs
+// credentials to send one.
+func TestDeleteObjectsOfMany(t *testing.T) {
+	var handler http.Handler
+	s := newServer(t, func(c *s3api.Config) { handler = s3api.New(*c, s3api.NewMetrics()) })
+	s.bucket("photos")
+	document := "<Delete>" + strings.Repeat("<Object/>", (8<<20-100)/len("<Object/>")) + "</Delete>"
+	r := httptest.NewRequest(http.MethodPost, "/photos?delete", strings.NewReader(document))
+	r.Header.Set("Content-MD5", md5Base64(document))
+	var before, after runtime.MemStats
+	w := httptest.NewRecorder()
+	runtime.ReadMemStats(&before)
+	handler.ServeHTTP(w, r)
+	runtime.ReadMemStats(&after)
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "<Code>MalformedXML</Code>") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; mib > 100 {
+		t.Errorf("it took %d MiB to refuse", mib)
+	}
 }

@@ -1,6 +1,8 @@
 package s3api
 
 import (
+	"encoding/xml"
+	"errors"
 	"slices"
 	"strings"
 
@@ -13,8 +15,25 @@ import (
 const maxDeleteKeys = 1000
 
 type deleteRequest struct {
-	Objects []deleteRequestObject `xml:"Object"`
-	Quiet   bool                  `xml:"Quiet"`
+	Objects deleteRequestObjects `xml:"Object"`
+	Quiet   bool                 `xml:"Quiet"`
+}
+
+// deleteRequestObjects stops at the first entry that is too many. A document of the largest size has room for a million empty
+// ones, and who may do nothing can send it: what they may is asked for each key.
+type deleteRequestObjects []deleteRequestObject
+
+// UnmarshalXML implements xml.Unmarshaler: it is called for each entry.
+func (o *deleteRequestObjects) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	if len(*o) == maxDeleteKeys {
+		return errors.New("too many objects")
+	}
+	var object deleteRequestObject
+	if err := d.DecodeElement(&object, &start); err != nil {
+		return err
+	}
+	*o = append(*o, object)
+	return nil
 }
 
 type deleteRequestObject struct {
@@ -36,7 +55,7 @@ func deleteObjects(rq *request) error {
 	if err := rq.readXML("Delete", maxDeleteBytes, &in); err != nil {
 		return err
 	}
-	if len(in.Objects) == 0 || len(in.Objects) > maxDeleteKeys {
+	if len(in.Objects) == 0 {
 		return s3err("MalformedXML")
 	}
 	failures := make([]*Error, len(in.Objects))
