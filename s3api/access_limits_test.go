@@ -136,6 +136,28 @@ func TestNewBucketsHeadersAreDenied(t *testing.T) {
 	create("locked", map[string]string{"x-amz-bucket-object-lock-enabled": "true"}).wantError(t, 403, "AccessDenied")
 }
 
+// TestDenialOfAUserWhoIsMadeAnew: a policy that was read while a user was not there denies what it denies them when they are.
+func TestDenialOfAUserWhoIsMadeAnew(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.put("/photos/k", "x")
+	s.user("bob", "readwrite")
+	s.user("carol")
+	s.policy("photos", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::000000000000:user/bob"},"Action":"s3:*","Resource":"arn:aws:s3:::photos/*"},
+		{"Effect":"Allow","Principal":{"AWS":"carol"},"Action":"s3:GetObject","Resource":"arn:aws:s3:::photos/*"}]}`)
+	for _, name := range []string{"bob", "carol"} {
+		if err := s.users.DeleteUser(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.versioning("photos", "Enabled") // the bucket is read anew
+	s.get("/photos/k").want(t, 200)
+	bob, carol := s.user("bob", "readwrite"), s.user("carol")
+	s.do(call{method: http.MethodGet, path: "/photos/k", as: bob}).wantError(t, 403, "AccessDenied")
+	s.do(call{method: http.MethodGet, path: "/photos/k", as: carol}).want(t, 200)
+}
+
 // TestDeleteObjectsOfMany: a document with room for a million entries is not read into memory to be refused. Nobody needs
 // credentials to send one.
 func TestDeleteObjectsOfMany(t *testing.T) {

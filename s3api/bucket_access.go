@@ -3,6 +3,7 @@ package s3api
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/lifecycle"
@@ -122,12 +123,14 @@ func (h *Handler) compileBucket(state *backend.BucketState) (*bucketAccess, erro
 	return a, nil
 }
 
-// resolveStored resolves a principal of a stored policy: a name that no user has any more stands for nobody.
+// resolveStored resolves a principal of a stored policy: a name that no user has any more stands for whoever is made anew
+// under it. The policy is not compiled again for that: what denies it to them must hold at once.
 func (h *Handler) resolveStored(name string) (string, bool) {
 	if principal, ok := h.config.Directory.Resolve(name); ok {
 		return principal, true
 	}
-	return "arn:aws:iam::" + iam.AccountID + ":user//" + name, true
+	user := iam.User{Name: strings.TrimPrefix(name, iam.UserARNPrefix)}
+	return user.ARN(), true
 }
 
 // aclsEnabled reports whether access control lists mean anything in the bucket.

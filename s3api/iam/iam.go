@@ -235,13 +235,7 @@ func (d *Directory) publish(s *state) error {
 	s.names = map[string]string{d.root.CanonicalID: RootName}
 	for name, u := range s.users {
 		s.names[CanonicalID(name)] = name
-		identity := u.identity()
-		for _, attached := range u.Policies {
-			if c := s.identityPolicy(attached); c != nil {
-				identity.Policies = append(identity.Policies, c)
-			}
-		}
-		identities[name] = identity
+		identities[name] = s.identity(u)
 	}
 	s.secrets = make(map[*Key]string, len(s.keys))
 	s.credentials = make(map[string]*Credential, len(s.keys))
@@ -276,6 +270,17 @@ func (d *Directory) publish(s *state) error {
 	}
 	d.state.Store(s)
 	return nil
+}
+
+// identity returns a user as who makes a request, with the policies that are attached.
+func (s *state) identity(u *User) *Identity {
+	identity := u.identity()
+	for _, attached := range u.Policies {
+		if c := s.identityPolicy(attached); c != nil {
+			identity.Policies = append(identity.Policies, c)
+		}
+	}
+	return identity
 }
 
 // identityPolicy returns a stored or a canned policy; nil where there is none of that name.
@@ -359,7 +364,7 @@ func (d *Directory) Resolve(name string) (string, bool) {
 	case d.rootKey, RootName:
 		return AccountID, true
 	}
-	name = strings.TrimPrefix(name, "arn:aws:iam::"+AccountID+":user/")
+	name = strings.TrimPrefix(name, UserARNPrefix)
 	if u := d.state.Load().users[name]; u != nil {
 		return u.ARN(), true
 	}

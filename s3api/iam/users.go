@@ -23,8 +23,11 @@ type User struct {
 	Policies []string  `json:"policies,omitempty"` // names of the attached ones
 }
 
+// UserARNPrefix is what the ARN of a user has before the name.
+const UserARNPrefix = "arn:aws:iam::" + AccountID + ":user/"
+
 // ARN names the user in policies.
-func (u *User) ARN() string { return "arn:aws:iam::" + AccountID + ":user/" + u.Name }
+func (u *User) ARN() string { return UserARNPrefix + u.Name }
 
 func (u *User) identity() *Identity {
 	id := CanonicalID(u.Name)
