@@ -232,6 +232,32 @@ func TestCustomerKeysNeedAPrivateConnection(t *testing.T) {
 	}
 }
 
+// TestCustomerKeyOfAFormBehindAProxy: a form's request comes through proxies as all others do.
+func TestCustomerKeyOfAFormBehindAProxy(t *testing.T) {
+	var handler http.Handler
+	s := newServer(t, func(c *s3api.Config) { handler = s3api.New(*c, s3api.NewMetrics()) })
+	s.bucket("photos")
+	f := (&form{file: "hello"}).add("key", "k")
+	for name, value := range sseA {
+		f.add(strings.ToLower(name), value)
+	}
+	body := f.sign(t, "photos", nil).body()
+	for proto, status := range map[string]int{"https": 204, "http": 400, "": 400} {
+		r := httptest.NewRequest(http.MethodPost, s.url+"/photos", strings.NewReader(body))
+		r.RemoteAddr = "192.0.2.1:1234"
+		r.Header.Set("Content-Type", "multipart/form-data; boundary="+testBoundary)
+		if proto != "" {
+			r.Header.Set("X-Forwarded-Proto", proto)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if w.Code != status {
+			t.Errorf("through %q: %d, want %d: %s", proto, w.Code, status, w.Body)
+		}
+	}
+	s.getWith("/photos/k", sseA).want(t, 200)
+}
+
 // uploadWith begins an upload and returns its query.
 func (s *server) uploadWith(path string, h headers) string {
 	s.t.Helper()

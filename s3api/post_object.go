@@ -184,7 +184,7 @@ func policyError(err error) error {
 }
 
 // postHeaders are the headers of a POST that say nothing of the object.
-var postHeaders = []string{"Accept", "Expect", "Origin", "Referer", "User-Agent"}
+var postHeaders = []string{"Accept", "Expect", "Origin", "Referer", "User-Agent", "X-Forwarded-Proto"}
 
 // applyForm makes the request the PutObject that the form stands for: the key is the form's, and the headers that tell
 // of the object are its fields.
