@@ -8,9 +8,11 @@ import (
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api/acl"
 )
 
-// The headers by which a HeadBucket asks whether something would fit. The key is percent-encoded, as in a path.
+// The headers by which a HeadBucket asks whether something would fit. The key is percent-encoded, as in a path; who names
+// one must be allowed to write it.
 const (
 	checkBytesHeader   = "X-Plimsoll-Quota-Check-Bytes"
 	checkObjectsHeader = "X-Plimsoll-Quota-Check-Objects"
@@ -41,7 +43,12 @@ func (rq *request) checkQuota() error {
 	if err != nil || len(key) > backend.MaxKeyBytes {
 		return invalidArgument(checkKeyHeader, escaped, "The value must be a key, percent-encoded.")
 	}
-	in.Key = meta.Key(key)
+	if in.Key = meta.Key(key); key != "" {
+		// What would be overwritten counts less: how large that is, is not for everybody who may look at the bucket.
+		if err := rq.allow(permission{action: "s3:PutObject", grant: acl.Write}, rq.access, in.Key); err != nil {
+			return err
+		}
+	}
 	out, err := rq.store().CheckQuota(rq.r.Context(), in)
 	if err != nil {
 		return err

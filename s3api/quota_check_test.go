@@ -62,6 +62,31 @@ func TestHeadBucketAsksWhetherSomethingFits(t *testing.T) {
 	s.do(call{method: http.MethodHead, path: "/nope", header: map[string]string{"x-plimsoll-quota-check-bytes": "1"}}).want(t, 404)
 }
 
+// TestWhoAsksWhetherAKeyFits: what is stored under a key can be told from whether more would fit in its place, so that only
+// who may write it is told.
+func TestWhoAsksWhetherAKeyFits(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.put("/photos/secret", "12345678")
+	s.limit("photos", quota.Limit{MaxBytes: 10})
+	alice := s.user("alice")
+	s.policy("photos", `{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::photos"},
+		{"Effect":"Allow","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::photos/hers/*"}]}`)
+	for _, test := range []struct {
+		key    string
+		status int
+	}{{"secret", 403}, {"missing", 403}, {"hers/a", 507}, {"", 507}} {
+		header := map[string]string{"x-plimsoll-quota-check-bytes": "5"}
+		if test.key != "" {
+			header["x-plimsoll-quota-check-key"] = test.key
+		}
+		if got := s.do(call{method: http.MethodHead, path: "/photos", header: header, as: alice}); got.status != test.status {
+			t.Errorf("key %q: %d, want %d", test.key, got.status, test.status)
+		}
+	}
+}
+
 func TestPrefixQuota(t *testing.T) {
 	s := newServer(t)
 	s.bucket("photos")
