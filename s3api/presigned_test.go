@@ -1,11 +1,17 @@
 package s3api_test
 
 import (
+	"bytes"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/plimsoll/plimsoll/s3api"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -33,4 +39,36 @@ func TestPresignedHeaders(t *testing.T) {
 	// A request that is signed in its header has its headers there.
 	s.put("/photos/k?x-amz-meta-a=b", "hello")
 	wantHeaders(t, s.get("/photos/k"), map[string]string{"X-Amz-Meta-A": ""})
+}
+
+// TestLogHasNoURLThatIsGood: the log of requests has presigned URLs without what makes them good.
+func TestLogHasNoURLThatIsGood(t *testing.T) {
+	var log bytes.Buffer
+	var handler http.Handler
+	s := newServer(t, func(c *s3api.Config) {
+		logged := *c
+		logged.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		handler = s3api.New(logged, s3api.NewMetrics())
+	})
+	s.bucket("photos")
+	session, err := s.users.NewSession(iam.NewSession{Key: testAccessKey, Duration: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/photos?prefix=a&X-Amz-Security-Token="+url.QueryEscape(session.Token), nil)
+	sigv4.Presign(r, session.AccessKey, session.Secret, testRegion, time.Hour, time.Now())
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, r)
+	if w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	text := log.String()
+	for _, secret := range []string{r.URL.Query().Get("X-Amz-Signature"), session.Token, url.QueryEscape(session.Token)} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log has %s", secret)
+		}
+	}
+	if !strings.Contains(text, "/photos?prefix=a&") || !strings.Contains(text, session.AccessKey) {
+		t.Errorf("the log lacks something: %s", text)
+	}
 }

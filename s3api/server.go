@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -293,7 +294,24 @@ func (rq *request) log(started time.Time) {
 	if !log.Enabled(rq.r.Context(), slog.LevelDebug) {
 		return
 	}
-	log.Debug("request", "request_id", rq.id, "operation", rq.op.name, "method", rq.r.Method, "uri", rq.r.RequestURI,
+	log.Debug("request", "request_id", rq.id, "operation", rq.op.name, "method", rq.r.Method, "uri", loggedURI(rq.r.RequestURI),
 		"status", rq.w.status, "code", rq.errorCode, "bytes_in", rq.rawBody.bytes, "bytes_out", rq.w.bytes,
 		"duration", rq.handler.config.Now().Sub(started), "remote", rq.r.RemoteAddr)
+}
+
+// loggedURI is a request's target without what makes a presigned URL good: who reads logs must not be able to use it.
+func loggedURI(uri string) string {
+	path, query, ok := strings.Cut(uri, "?")
+	if !ok {
+		return uri
+	}
+	parameters := strings.Split(query, "&")
+	for i, parameter := range parameters {
+		escaped, _, _ := strings.Cut(parameter, "=")
+		name, err := url.QueryUnescape(escaped)
+		if err != nil || strings.EqualFold(name, "X-Amz-Signature") || strings.EqualFold(name, "X-Amz-Security-Token") {
+			parameters[i] = escaped + "=..."
+		}
+	}
+	return path + "?" + strings.Join(parameters, "&")
 }
