@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -203,12 +204,13 @@ func (q *queue) attempt(ctx context.Context, d delivery) (status int, err error)
 	sign(request.Header, q.key, d.id, q.service.options.Now(), d.body)
 	response, err := q.service.options.Client.Do(request)
 	if err != nil {
-		return 0, withoutURL(err)
+		return 0, brief(withoutURL(err))
 	}
 	_, _ = io.CopyN(io.Discard, response.Body, drainBytes) // what it says is no matter
 	_ = response.Body.Close()
 	if response.StatusCode/100 != 2 {
-		return response.StatusCode, fmt.Errorf("it answers %s", response.Status)
+		// In our words: those of the answer may be as long as they like, and are logged and kept.
+		return response.StatusCode, fmt.Errorf("it answers %d %s", response.StatusCode, http.StatusText(response.StatusCode))
 	}
 	return response.StatusCode, nil
 }
@@ -217,6 +219,16 @@ func (q *queue) attempt(ctx context.Context, d delivery) (status int, err error)
 func withoutURL(err error) error {
 	if e := (*url.Error)(nil); errors.As(err, &e) {
 		return e.Err
+	}
+	return err
+}
+
+// maxErrorBytes bounds the text of an error that quotes what a receiver has sent.
+const maxErrorBytes = 256
+
+func brief(err error) error {
+	if text := err.Error(); len(text) > maxErrorBytes {
+		return errors.New(strings.ToValidUTF8(text[:maxErrorBytes], "") + "…")
 	}
 	return err
 }

@@ -98,6 +98,7 @@ func Open(ctx context.Context, o Options) (*Service, error) {
 func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = deliverAtOnce
+	transport.MaxResponseHeaderBytes = drainBytes // none of them is looked at
 	return &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -219,6 +221,35 @@ func TestRedirect(t *testing.T) {
 	f.failing()
 	if st, _ := f.Status(background, "hook"); !strings.Contains(st.LastError, "307") || len(elsewhere.got) > 0 {
 		t.Errorf("status %+v, %d elsewhere", st, len(elsewhere.got))
+	}
+}
+
+// TestReceiverThatTalks: what a receiver says is not logged and kept at whatever length.
+func TestReceiverThatTalks(t *testing.T) {
+	f := newFixture(t)
+	for name, answer := range map[string]string{
+		"a long reason":      "HTTP/1.1 500 " + strings.Repeat("x", 40<<10) + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+		"no HTTP, at length": strings.Repeat("é", 20<<10) + "\r\n\r\n",
+		"endless headers":    "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\nContent-Length: 0\r\n\r\n",
+	} {
+		talker := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			connection, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer connection.Close()
+			_, _ = connection.Write([]byte(answer)) // who has heard enough hangs up
+		}))
+		f.create("hook", talker.URL)
+		result, err := f.Test(background, "hook")
+		if err != nil || result.Error == "" || len(result.Error) > 300 || !utf8.ValidString(result.Error) {
+			t.Errorf("%s: status %d, %d bytes of %.300q, %v", name, result.Status, len(result.Error), result.Error, err)
+		}
+		if err := f.Remove(background, "hook", func(Webhook) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		talker.Close()
 	}
 }
 
