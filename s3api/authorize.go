@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/acl"
+	"github.com/plimsoll/plimsoll/s3api/condition"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/policy"
 )
@@ -182,22 +182,6 @@ func (rq *request) conditionValues(needed permission, access *bucketAccess, key 
 func (rq *request) conditionValue(name string) []string {
 	now := rq.handler.config.Now()
 	switch name {
-	case "aws:sourceip":
-		host, _, err := net.SplitHostPort(rq.r.RemoteAddr)
-		if err != nil {
-			return nil
-		}
-		return []string{host}
-	case "aws:securetransport":
-		return []string{strconv.FormatBool(rq.r.TLS != nil)}
-	case "aws:currenttime":
-		return []string{now.UTC().Format(time.RFC3339)}
-	case "aws:epochtime":
-		return []string{strconv.FormatInt(now.Unix(), 10)}
-	case "aws:useragent":
-		return headerValue(rq.r.Header, "User-Agent")
-	case "aws:referer":
-		return headerValue(rq.r.Header, "Referer")
 	case "s3:prefix", "s3:delimiter", "s3:max-keys":
 		if rq.missing && name == "s3:prefix" {
 			return []string{string(rq.key)}
@@ -226,9 +210,14 @@ func (rq *request) conditionValue(name string) []string {
 		return headerValue(rq.r.Header, "If-Match")
 	case "s3:if-none-match":
 		return headerValue(rq.r.Header, "If-None-Match")
+	default:
+		return condition.Value(rq.r, now, name)
 	}
 	return nil
 }
+
+// administers reports whether the request may do what is an administrator's.
+func (rq *request) administers() bool { return rq.who.Administers(rq.conditionValue) }
 
 func (rq *request) authType() []string {
 	switch {

@@ -96,7 +96,7 @@ func deleteBucketQuota(rq *request) error {
 func (rq *request) mayLimit() error {
 	var refused *Error
 	switch {
-	case !rq.who.Administers():
+	case !rq.administers():
 		refused = s3err("AccessDenied", "Only administrators may set the limit of a bucket.")
 	case rq.identity.Presigned:
 		refused = s3err("AccessDenied", "Presigned URLs set no limits: sign the request in its Authorization header.")

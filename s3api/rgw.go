@@ -46,7 +46,7 @@ func (rq *request) setStats() {
 // mayReadFigures reports whether the request may see a bucket's limits: an administrator's may, and its owner's, unless
 // a policy, or what a session is held to, keeps them from that.
 func (rq *request) mayReadFigures() bool {
-	return rq.who.Administers() || (rq.owns(rq.access) && !rq.denied("s3:GetBucketQuota"))
+	return rq.administers() || (rq.owns(rq.access) && !rq.denied("s3:GetBucketQuota"))
 }
 
 // getUsage answers RGW's GET /?usage with what the buckets of whoever asks hold. As in a gateway without a log of

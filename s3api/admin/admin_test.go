@@ -42,6 +42,7 @@ const (
 type fixture struct {
 	t     *testing.T
 	store *backend.Store
+	users *iam.Directory
 	audit *audit.Log
 	// dir is where the store and the audit log are.
 	dir string
@@ -84,6 +85,7 @@ func newFixture(t *testing.T) *fixture {
 	if f.audit, err = audit.Open(audit.Options{Dir: dir, NoSync: true}); err != nil {
 		t.Fatal(err)
 	}
+	f.users = directory
 	f.handler = admin.New(admin.Config{
 		Store: store, Directory: directory, Webhooks: webhooks, Gatherer: registry, Ready: func() bool { return f.ready },
 		Verifier: s3api.NewVerifier(s3api.Config{Directory: directory, Region: region}), Audit: f.audit,

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/condition"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -46,11 +48,11 @@ func (rq *request) authenticate(t *route) error {
 }
 
 // maySend reports whether who asks may send the request: an administrator may send all, and everyone may read what is
-// told of themselves.
+// told of themselves, but for figures with an access key that is held to a policy: it may be for one bucket of many.
 func (rq *request) maySend(t *route) bool {
 	if t != nil {
 		reads := rq.r.Method == http.MethodGet || rq.r.Method == http.MethodHead
-		if t.everyone || (t.owner && reads && rq.name == rq.who.Name) {
+		if t.everyone || (t.owner && reads && rq.name == rq.who.Name && len(rq.who.Bounds) == 0) {
 			return true
 		}
 	}
@@ -59,7 +61,7 @@ func (rq *request) maySend(t *route) bool {
 
 // administrator reports whether who asks may use all of the admin API.
 func (rq *request) administrator() bool {
-	return rq.who.Administers()
+	return rq.who.Administers(func(key string) []string { return condition.Value(rq.r, time.Now(), key) })
 }
 
 // readBody reads the body and holds it to its hash.

@@ -20,9 +20,13 @@ func keyDocument(k iam.Key) adminapi.Key {
 // keyETag returns the entity tag of a key.
 func keyETag(k iam.Key) string { return documentETag(keyDocument(k)) }
 
-// keyCheck holds a key to the conditions of the request, and keeps it for the audit log.
+// keyCheck holds a key to the conditions of the request, and keeps it for the audit log. One of root is changed by root only,
+// and not with a key that is held to less: what root has disabled stays so.
 func (rq *request) keyCheck(old *iam.Key) iam.KeyCheck {
 	return func(k iam.Key) error {
+		if k.User == iam.RootName && !rq.who.Unbounded() {
+			return problem("AccessDenied", http.StatusForbidden, "Only root changes and removes keys of root.")
+		}
 		*old = k
 		return rq.condition(keyETag(k))
 	}

@@ -58,6 +58,9 @@ func getSelf(rq *request) error {
 	}
 	answer.User = userDocument(u)
 	answer.Keys = rq.keys(u.Name)
+	if len(rq.who.Bounds) > 0 { // the others are no matter of a key that is held to a policy
+		answer.Keys = slices.DeleteFunc(answer.Keys, func(k adminapi.Key) bool { return k.AccessKey != rq.accessKey })
+	}
 	return rq.answer(http.StatusOK, answer)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/iam"
 )
 
 // document sends a request that must be answered with a T.
@@ -367,4 +368,83 @@ func TestSelf(t *testing.T) {
 	}
 	f.user("PATCH", "users/boss", `{"policies": []}`, http.StatusOK)
 	f.refused(byBoss("GET", "users"), http.StatusForbidden, "AccessDenied")
+}
+
+// TestKeysOfRootAreRoots: another administrator sees them, and changes nothing of them.
+func TestKeysOfRootAreRoots(t *testing.T) {
+	f := newFixture(t)
+	f.user("PUT", "users/boss", `{"policies": ["consoleAdmin"]}`, http.StatusCreated)
+	boss := f.key("users/boss/keys", "")
+	if _, _, err := f.users.CreateKey(t.Context(), iam.NewKey{User: iam.RootName, ID: "spare", OfRoot: true}); err != nil {
+		t.Fatal(err)
+	}
+	document[adminapi.Key](f, f.signed("PATCH", "keys/spare", `{"enabled": false}`), http.StatusOK)
+	for _, request := range [][3]string{
+		{"PATCH", "keys/spare", `{"enabled": true}`}, {"DELETE", "keys/spare", ""}, {"POST", "keys/spare/rotate", ""},
+	} {
+		f.refused(f.signedBy(boss.AccessKey, boss.SecretKey, request[0], request[1], request[2]), http.StatusForbidden, "AccessDenied")
+	}
+	k, _ := document[adminapi.Key](f, f.signedBy(boss.AccessKey, boss.SecretKey, "GET", "keys/spare", ""), http.StatusOK)
+	if k.Enabled {
+		t.Error("what root has disabled is enabled")
+	}
+	f.deleted(f.signed("DELETE", "keys/spare", ""))
+}
+
+// TestBoundedKey: with a key that is held to a policy nobody reads what is told to its user, but who they are.
+func TestBoundedKey(t *testing.T) {
+	f := newFixture(t)
+	f.user("PUT", "users/alice", `{"policies": ["readwrite"]}`, http.StatusCreated)
+	f.key("users/alice/keys", "")
+	for _, user := range []string{"alice", iam.RootName} {
+		k, secret, err := f.users.CreateKey(t.Context(), iam.NewKey{
+			User: user, OfRoot: true,
+			Policy: `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::photos/*"}]}`,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"usage/owners/", "quotas/owners/", "history/owners/"} {
+			f.refused(f.signedBy(k.ID, secret, "GET", path+user, ""), http.StatusForbidden, "AccessDenied")
+		}
+		self, _ := document[adminapi.Self](f, f.signedBy(k.ID, secret, "GET", "users/me", ""), http.StatusOK)
+		if self.Name != user || self.Administrator {
+			t.Errorf("%+v", self)
+		}
+		for _, other := range self.Keys {
+			if other.AccessKey != k.ID {
+				t.Errorf("%s is told of %s", k.ID, other.AccessKey)
+			}
+		}
+	}
+}
+
+// TestAdministratorsPolicyHasConditions: what a policy denies from somewhere, or from a day on, it denies here as well.
+func TestAdministratorsPolicyHasConditions(t *testing.T) {
+	const allow = `{"Effect":"Allow","Action":"admin:*","Resource":"*"}`
+	f := newFixture(t)
+	if _, err := f.users.PutPolicy(t.Context(), "admins", `{"Version":"2012-10-17","Statement":[`+allow+`]}`); err != nil {
+		t.Fatal(err)
+	}
+	f.user("PUT", "users/boss", `{"policies": ["admins"]}`, http.StatusCreated)
+	boss := f.key("users/boss/keys", "")
+	for _, test := range []struct {
+		name, statements string
+		status           int
+	}{
+		{"allowed from here", `{"Effect":"Allow","Action":"admin:*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}`, 200},
+		{"allowed from elsewhere", `{"Effect":"Allow","Action":"admin:*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.0/24"}}}`, 403},
+		{"denied from here", allow + `,{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}`, 403},
+		{"denied but from here", allow + `,{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"NotIpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}`, 200},
+		{"denied without TLS", allow + `,{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}`, 403},
+		{"over", allow + `,{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateGreaterThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"}}}`, 403},
+		{"not over", allow + `,{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateGreaterThan":{"aws:CurrentTime":"2999-01-01T00:00:00Z"}}}`, 200},
+	} {
+		if _, err := f.users.PutPolicy(t.Context(), "admins", `{"Version":"2012-10-17","Statement":[`+test.statements+`]}`); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.do(f.signedBy(boss.AccessKey, boss.SecretKey, "GET", "users", "")); got.status != test.status {
+			t.Errorf("%s: status %d, want %d: %s", test.name, got.status, test.status, got.body)
+		}
+	}
 }

@@ -128,7 +128,7 @@ func TestBoundary(t *testing.T) {
 				t.Errorf("%s, %s on %s: %v", id, r.request.Action, r.request.ResourceARN(), got)
 			}
 		}
-		if c.Identity.May("admin:Administer") {
+		if c.Identity.May("admin:Administer", nil) {
 			t.Errorf("%s may administer", id)
 		}
 		// So is a session that is made with it.
@@ -138,7 +138,7 @@ func TestBoundary(t *testing.T) {
 		}
 		// Without the policy it is the user's own.
 		must[Key](t)(f.ChangeKey(background, id, "", func(k *Key) error { k.Policy = ""; return nil }))
-		if c, _ = f.Lookup(id); !c.Identity.May("admin:Administer") || !c.Identity.WithinBounds(*request("s3:PutObject", "other", "a")) {
+		if c, _ = f.Lookup(id); !c.Identity.May("admin:Administer", nil) || !c.Identity.WithinBounds(*request("s3:PutObject", "other", "a")) {
 			t.Errorf("%s is still bounded", id)
 		}
 	}

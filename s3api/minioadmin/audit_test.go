@@ -21,6 +21,8 @@ func TestChangesAreRecorded(t *testing.T) {
 		refused(404, "NoSuchBucket", "does not exist")
 	f.sealed(root, "PUT", "add-user?accessKey=bob", `{"secretKey":"a secret of bob","status":"enabled"}`).ok()
 	f.call(alice, "PUT", "set-bucket-quota?bucket=photos", `{"size":6}`).refused(403, "AccessDenied", "")
+	f.call(alice, "GET", "user-info?accessKey=alice", "").ok()
+	f.call(alice, "GET", "user-info?accessKey=bob", "").refused(403, "AccessDenied", "")
 	page, err := f.audit.Read(t.Context(), 0, 100, audit.Filter{})
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +41,7 @@ func TestChangesAreRecorded(t *testing.T) {
 		"root minio PUT set-bucket-quota quotas/buckets/gone refused NoSuchBucket",
 		"root minio PUT add-user users/bob done",
 		"alice minio PUT set-bucket-quota quotas/buckets/photos denied AccessDenied",
+		"alice minio GET user-info users/bob denied AccessDenied",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -113,7 +113,7 @@ func addKey(rq *request) error {
 	if body.TargetUser != "" {
 		user = rq.userName(body.TargetUser)
 	}
-	if err := rq.ofRoot(user); err != nil {
+	if err := rq.mayHoldKey(user); err != nil {
 		return err
 	}
 	if err := checkLabels(body.Name, body.Description); err != nil {
@@ -244,6 +244,8 @@ func (rq *request) usersToList() ([]string, error) {
 		for _, name := range named {
 			users = append(users, rq.userName(name))
 		}
+		slices.Sort(users)
+		users = slices.Compact(users) // a name that is given often is not looked for often
 	}
 	for _, user := range users {
 		if err := rq.authorize(user); err != nil {
@@ -331,7 +333,7 @@ func updateKey(rq *request) error {
 		return err
 	}
 	_, err = rq.handler.config.Directory.ChangeKey(rq.r.Context(), k.ID, body.NewSecretKey, func(k *iam.Key) error {
-		if err := rq.ofRoot(k.User); err != nil {
+		if err := rq.mayHoldKey(k.User); err != nil {
 			return err
 		}
 		return body.apply(k)
@@ -362,7 +364,7 @@ func (s *keySettings) apply(k *iam.Key) error {
 	if s.NewExpiration != nil {
 		k.Expires = expiry(s.NewExpiration)
 	}
-	if len(s.NewPolicy) > 0 {
+	if len(s.NewPolicy) > 0 && string(s.NewPolicy) != "null" {
 		k.Policy = ownPolicy(s.NewPolicy)
 	}
 	return nil

@@ -28,6 +28,10 @@
 // do everything, and whom a policy allows the call's action in MinIO's terms, such as admin:SetBucketQuota, or
 // iam.AdminAction. Users may always look at themselves and their keys.
 //
+// Who may make users or keys, and not hand out policies, gets at the keys of others who are no administrators: not at
+// those, and not at a key of their own user that is without the policy that their own is held to. A policy in add-user is
+// handed out.
+//
 // # Bodies
 //
 // Bodies with secrets are sealed under the secret key of who asks, both ways: package sealed. Errors are JSON with Code,
@@ -38,6 +42,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -200,7 +205,7 @@ func (rq *request) serve() error {
 	version, name, _ := strings.Cut(strings.TrimPrefix(rq.r.URL.Path, s3api.MinIOAdminPrefix), "/")
 	var known bool
 	if rq.call, known = rq.handler.calls[rq.r.Method+" "+name]; !known || (version != "3" && version != "4") {
-		if !rq.who.Administers() {
+		if !rq.administers() {
 			return errDenied
 		}
 		return failure("NotImplemented", http.StatusNotImplemented,
@@ -215,7 +220,11 @@ func (rq *request) serve() error {
 	if err := rq.readBody(); err != nil {
 		return err
 	}
-	return rq.recorded()
+	err := rq.recorded()
+	if rq.call.self && errors.Is(err, errDenied) { // it was found out whom the call is about
+		rq.recordDenial(err)
+	}
+	return err
 }
 
 // query returns a parameter of the request.

@@ -313,6 +313,11 @@ func TestAuthorization(t *testing.T) {
 	f.call(reader, "GET", "get-bucket-quota?bucket=photos", "").ok()
 	f.call(reader, "PUT", "set-bucket-quota?bucket=photos", `{"size":1}`).refused(403, "AccessDenied", "")
 
+	// What a policy denies from somewhere it denies here as well.
+	f.call(root, "PUT", "add-canned-policy?name=elsewhere", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["admin:*"]},
+		{"Effect":"Deny","Action":["*"],"Resource":["*"],"Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}]}`).ok()
+	f.call(f.user("elsewhere", "elsewhere"), "GET", "list-users", "").refused(403, "AccessDenied", "")
+
 	// Only root makes keys that can do all that root can.
 	f.sealed(admin, "PUT", "add-service-account", `{"targetUser":"rootkey"}`).refused(403, "XMinioIAMActionNotAllowed", "root")
 	f.sealed(root, "PUT", "add-service-account", `{"accessKey":"spare","secretKey":"spare-secret"}`).ok()

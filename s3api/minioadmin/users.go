@@ -65,6 +65,12 @@ func addUser(rq *request) error {
 		return failure("XMinioAdminInvalidAccessKey", http.StatusBadRequest,
 			"The access key is invalid: 3 to 64 letters, digits and _+.@- are allowed.")
 	}
+	if err := rq.mayHoldKey(name); err != nil {
+		return err
+	}
+	if settings.Policy != "" && !rq.handsOutPolicies() {
+		return errDenied
+	}
 	status, err := isEnabled(settings.Status, true)
 	if err != nil {
 		return err

@@ -161,6 +161,11 @@ func TestServiceAccounts(t *testing.T) {
 	for _, call := range []string{"accountinfo", "user-info?accessKey=alice", "list-service-accounts"} {
 		f.call(key, "GET", call, "").refused(403, "AccessDenied", "") // what is not within its policy
 	}
+	// What is null is left out: nobody has asked for a key that can do more.
+	f.sealed(root, "POST", "update-service-account?accessKey=alicekey", `{"newPolicy":null,"newName":"third"}`).ok()
+	if status := f.put(key, "other/a"); status != http.StatusForbidden {
+		t.Errorf("PUT with a bounded key whose policy was not changed: %d", status)
+	}
 	f.sealed(root, "POST", "update-service-account?accessKey=alicekey", `{"newPolicy":{"Version":"","Statement":null}}`).ok()
 	if status := f.put(key, "other/a"); status != http.StatusOK {
 		t.Errorf("PUT without the policy: %d", status)
@@ -208,6 +213,53 @@ func TestServiceAccounts(t *testing.T) {
 	// A user's own key is none of them.
 	f.call(root, "DELETE", "delete-service-account?accessKey=alice", "").refused(404, gone, text)
 	f.sealed(root, "POST", "update-service-account?accessKey=alice", `{"newStatus":"off"}`).refused(404, gone, text)
+}
+
+// TestWhoMakesKeysBecomesNoAdministrator: whom a policy allows to look after users and keys, and not after policies, gets no
+// key of an administrator by that, and none that their own is not held to.
+func TestWhoMakesKeysBecomesNoAdministrator(t *testing.T) {
+	f := newFixture(t)
+	f.call(root, "PUT", "add-canned-policy?name=helpdesk", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+		"Action":["admin:CreateUser","admin:*ServiceAccount*"]}]}`).ok()
+	f.call(root, "PUT", "add-canned-policy?name=attach", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow",
+		"Action":["admin:AttachUserOrGroupPolicy"]}]}`).ok()
+	helper := f.user("helper", "helpdesk")
+	boss := f.user("boss", "consoleAdmin")
+	f.user("alice", "readwrite")
+	f.sealed(root, "PUT", "add-service-account", `{"targetUser":"boss","accessKey":"bosskey","secretKey":"boss-secret"}`).ok()
+
+	// What they are there for.
+	f.sealed(helper, "PUT", "add-user?accessKey=bob", `{"secretKey":"long-enough","status":"enabled"}`).ok()
+	f.sealed(helper, "PUT", "add-user?accessKey=alice", `{"secretKey":"long-enough","status":"enabled"}`).ok()
+	f.sealed(helper, "PUT", "add-service-account", `{"targetUser":"alice","accessKey":"alicekey"}`).ok()
+	f.sealed(helper, "POST", "update-service-account?accessKey=alicekey", `{"newSecretKey":"long-enough"}`).ok()
+	f.call(helper, "DELETE", "delete-service-account?accessKey=alicekey", "").ok()
+
+	const never, administrators = "XMinioIAMActionNotAllowed", "administrators"
+	f.sealed(helper, "PUT", "add-user?accessKey=helper2", `{"secretKey":"long-enough","policy":"consoleAdmin"}`).
+		refused(403, "AccessDenied", "")
+	f.sealed(helper, "PUT", "add-user?accessKey=boss", `{"secretKey":"taken-over","status":"enabled"}`).
+		refused(403, never, administrators)
+	f.sealed(helper, "PUT", "add-service-account", `{"targetUser":"boss"}`).refused(403, never, administrators)
+	f.sealed(helper, "POST", "update-service-account?accessKey=bosskey", `{"newSecretKey":"taken-over"}`).
+		refused(403, never, administrators)
+	f.call(boss, "GET", "list-users", "").ok()
+
+	// A key of an administrator that is held to the same.
+	f.sealed(root, "PUT", "add-service-account", `{"targetUser":"boss","accessKey":"bounded","secretKey":"bounded-secret",
+		"policy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["admin:CreateUser","admin:*ServiceAccount*"]}]}}`).ok()
+	bounded := account{"bounded", "bounded-secret"}
+	f.sealed(bounded, "PUT", "add-service-account", `{}`).refused(403, never, "policy of its own")
+	f.sealed(bounded, "POST", "update-service-account?accessKey=bounded", `{"newPolicy":{}}`).refused(403, never, "policy of its own")
+	f.sealed(bounded, "PUT", "add-user?accessKey=boss", `{"secretKey":"taken-over"}`).refused(403, never, "policy of its own")
+	f.sealed(bounded, "PUT", "add-user?accessKey=carol", `{"secretKey":"long-enough"}`).ok()
+
+	// Who may hand out policies needs no detour.
+	f.user("personnel", "helpdesk", "attach")
+	personnel := account{"personnel", "personnel-secret"}
+	f.sealed(personnel, "PUT", "add-user?accessKey=dora", `{"secretKey":"long-enough","policy":"readonly"}`).ok()
+	f.sealed(personnel, "POST", "update-service-account?accessKey=bosskey", `{"newDescription":"of the laptop"}`).ok()
+	f.sealed(boss, "PUT", "add-user?accessKey=boss2", `{"secretKey":"long-enough","policy":"consoleAdmin"}`).ok()
 }
 
 func TestServiceAccountsRefuses(t *testing.T) {

@@ -37,6 +37,18 @@ func (p *Policy) Mentions(key string) bool {
 	return p.mentions[key] || p.mentions[key+"/"]
 }
 
+// Allows reports whether a statement allows an action, on some resource and under some conditions. What other statements deny
+// does not count.
+func (p *Policy) Allows(action string) bool {
+	action = lowerAction(action)
+	for i := range p.statements {
+		if s := &p.statements[i]; !s.deny && s.appliesToAction(action) {
+			return true
+		}
+	}
+	return false
+}
+
 // CompileBucket reads the policy of a bucket. It refuses, with an *Error, what S3 refuses: resources of other buckets,
 // actions that S3 does not have or that apply to none of a statement's resources, condition keys that S3 does not have
 // or that the actions do not have, and principals that resolve does not know. A nil resolve takes every account id and
