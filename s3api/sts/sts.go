@@ -346,7 +346,10 @@ func (c *call) wantedRole() (iam.NewSession, error) {
 	if len(in.Policy) > maxPolicyBytes {
 		return in, fail(http.StatusBadRequest, "PackedPolicyTooLarge", "Policy has more than %d characters.", maxPolicyBytes)
 	}
-	for name := range c.form {
+	for name, values := range c.form {
+		if len(values) > 1 || (name == "Policy" && values[0] == "") {
+			return in, fail(http.StatusBadRequest, "ValidationError", "%s must be given once, and a Policy cannot be empty.", name)
+		}
 		switch name {
 		case "Action", "Version", "RoleArn", "RoleSessionName", "Policy", "DurationSeconds", "SourceIdentity", "ExternalId":
 		default:

@@ -176,3 +176,25 @@ func TestSessionsGetNoOthers(t *testing.T) {
 		}
 	}
 }
+
+// TestPolicyIsNotPassedOver: a policy that is empty, or one of two, would leave the session with more than was asked for.
+func TestPolicyIsNotPassedOver(t *testing.T) {
+	h, _ := newHandler(t)
+	const narrow = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}`
+	for name, test := range map[string]struct {
+		form url.Values
+		code string
+	}{
+		"one":       {url.Values{"Action": {"AssumeRole"}, "Policy": {narrow}}, ""},
+		"empty":     {url.Values{"Action": {"AssumeRole"}, "Policy": {""}}, "ValidationError"},
+		"two":       {url.Values{"Action": {"AssumeRole"}, "Policy": {narrow, narrow}}, "ValidationError"},
+		"two roles": {url.Values{"Action": {"AssumeRole"}, "RoleArn": {"", "arn:aws:iam::000000000000:role/readonly"}}, "ValidationError"},
+		"ARNs":      {url.Values{"Action": {"AssumeRole"}, "PolicyArns.member.1.arn": {"x"}}, "InvalidParameterValue"},
+	} {
+		r := request(test.form)
+		sigv4.Sign(r, rootKey, rootSecret, region, hashOf(test.form.Encode()), time.Now())
+		if code, s := send(t, h, r); code != test.code || (s.Token == "") != (test.code != "") {
+			t.Errorf("%s: code %q, want %q", name, code, test.code)
+		}
+	}
+}
