@@ -158,24 +158,36 @@ func TestDenialOfAUserWhoIsMadeAnew(t *testing.T) {
 	s.do(call{method: http.MethodGet, path: "/photos/k", as: carol}).want(t, 200)
 }
 
-// TestDeleteObjectsOfMany: a document with room for a million entries is not read into memory to be refused. Nobody needs
-// credentials to send one.
-func TestDeleteObjectsOfMany(t *testing.T) {
+// TestDocumentsOfMany: a document with room for a million entries is not read into memory to be refused. For DeleteObjects
+// nobody needs credentials, for CompleteMultipartUpload who may write where everybody may.
+func TestDocumentsOfMany(t *testing.T) {
 	var handler http.Handler
 	s := newServer(t, func(c *s3api.Config) { handler = s3api.New(*c, s3api.NewMetrics()) })
 	s.bucket("photos")
-	document := "<Delete>" + strings.Repeat("<Object/>", (8<<20-100)/len("<Object/>")) + "</Delete>"
-	r := httptest.NewRequest(http.MethodPost, "/photos?delete", strings.NewReader(document))
-	r.Header.Set("Content-MD5", md5Base64(document))
-	var before, after runtime.MemStats
-	w := httptest.NewRecorder()
-	runtime.ReadMemStats(&before)
-	handler.ServeHTTP(w, r)
-	runtime.ReadMemStats(&after)
-	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "<Code>MalformedXML</Code>") {
-		t.Errorf("%d %s", w.Code, w.Body)
-	}
-	if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; mib > 100 {
-		t.Errorf("it took %d MiB to refuse", mib)
+	s.policy("photos", statement("Allow", `"*"`, "s3:PutObject", "arn:aws:s3:::photos/*", ""))
+	for _, test := range []struct {
+		path, before, entry, after string
+		bytes                      int
+	}{
+		{"/photos?delete", "<Delete>", "<Object/>", "</Delete>", 8 << 20},
+		{"/photos/k?uploadId=x", "<CompleteMultipartUpload>", "<Part/>", "</CompleteMultipartUpload>", 4 << 20},
+		{
+			"/photos/k?uploadId=x", "<CompleteMultipartUpload><Part>", "<ChecksumCRC32/>", "</Part></CompleteMultipartUpload>", 4 << 20,
+		},
+	} {
+		document := test.before + strings.Repeat(test.entry, (test.bytes-100)/len(test.entry)) + test.after
+		r := httptest.NewRequest(http.MethodPost, test.path, strings.NewReader(document))
+		r.Header.Set("Content-MD5", md5Base64(document))
+		var before, after runtime.MemStats
+		w := httptest.NewRecorder()
+		runtime.ReadMemStats(&before)
+		handler.ServeHTTP(w, r)
+		runtime.ReadMemStats(&after)
+		if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "<Code>MalformedXML</Code>") {
+			t.Errorf("%s of %s: %d %s", test.path, test.entry, w.Code, w.Body)
+		}
+		if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; mib > 100 {
+			t.Errorf("%s of %s took %d MiB to refuse", test.path, test.entry, mib)
+		}
 	}
 }

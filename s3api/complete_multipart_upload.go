@@ -12,17 +12,57 @@ import (
 )
 
 type completeRequest struct {
-	Parts []completeRequestPart `xml:"Part"`
+	Parts completeRequestParts `xml:"Part"`
+}
+
+// completeRequestParts stops at the first part that is too many: the largest document has room for 600,000 empty ones.
+type completeRequestParts []completeRequestPart
+
+// UnmarshalXML implements xml.Unmarshaler: it is called for each part.
+func (p *completeRequestParts) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	if len(*p) == backend.MaxPartNumber {
+		return errors.New("too many parts")
+	}
+	var part completeRequestPart
+	if err := d.DecodeElement(&part, &start); err != nil {
+		return err
+	}
+	*p = append(*p, part)
+	return nil
 }
 
 type completeRequestPart struct {
 	Number *int   `xml:"PartNumber"`
 	ETag   string `xml:"ETag"`
-	// Others are its checksums, one element for each algorithm, and what S3 does not define.
-	Others []struct {
-		XMLName xml.Name
-		Value   string `xml:",chardata"`
-	} `xml:",any"`
+	// Others are its checksums, one element for each algorithm.
+	Others partElements `xml:",any"`
+}
+
+type partElement struct {
+	XMLName xml.Name
+	Value   string `xml:",chardata"`
+}
+
+// partElements are those of a part that can be checksums. What S3 does not define is left out, however much it is.
+type partElements []partElement
+
+// maxPartElements is more than there are algorithms.
+const maxPartElements = 32
+
+// UnmarshalXML implements xml.Unmarshaler: it is called for each element.
+func (e *partElements) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
+	if !strings.HasPrefix(start.Name.Local, "Checksum") {
+		return d.Skip()
+	}
+	if len(*e) == maxPartElements {
+		return errors.New("too many checksums")
+	}
+	var element partElement
+	if err := d.DecodeElement(&element, &start); err != nil {
+		return err
+	}
+	*e = append(*e, element)
+	return nil
 }
 
 // completeMultipartUpload answers CompleteMultipartUpload: gofakes3 knows nothing of checksums and of preconditions.
@@ -115,7 +155,7 @@ func (rq *request) wholeChecksum() (checksum.Checksum, error) {
 
 // completedParts checks the form of the named parts.
 func completedParts(body completeRequest) ([]backend.CompletedPart, error) {
-	if len(body.Parts) == 0 || len(body.Parts) > backend.MaxPartNumber {
+	if len(body.Parts) == 0 {
 		return nil, s3err("MalformedXML")
 	}
 	parts := make([]backend.CompletedPart, 0, len(body.Parts))
