@@ -184,7 +184,9 @@ func (p *Policy) addList(raw json.RawMessage) error {
 	if !isField || !isValue {
 		return errJSON()
 	}
-	p.conditions = append(p.conditions, newCondition(operator, field, value))
+	c := newCondition(operator, field, value)
+	c.text = string(raw) // as the client wrote it, who looks for it
+	p.conditions = append(p.conditions, c)
 	return nil
 }
 

@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"nothing asked", ``, form(), ""},
 		{"simple", `{"key": "a"}`, form("key", "a"), ""},
-		{"told with blanks", `["eq","$key","a"]`, form("key", "b"), `Policy Condition failed: ["eq", "$key", "a"]`},
+		{"told as it was written", `["eq","$key","a"]`, form("key", "b"), `Policy Condition failed: ["eq","$key","a"]`},
 		{"simple, other value", `{"key": "a"}`, form("key", "b"), "Policy Condition failed"},
 		{"eq", `["eq", "$key", "a"]`, form("key", "a"), ""},
 		{"operator in capitals", `["EQ", "$Key", "a"]`, form("key", "a"), ""},
