@@ -269,6 +269,9 @@ func (c *committer) tryBatch(batch []*proposal, lazy []meta.BlobID) error {
 	}
 	c.refreshBuckets(batch, results)
 	events.committed(results)
+	if c.silent {
+		c.thresholds.untold(results)
+	}
 	for i, p := range batch {
 		r := results[i]
 		if r.Err != nil {

@@ -265,11 +265,15 @@ func (c *committer) tells(batch []*proposal) bool {
 		if p.notice != nil {
 			return true
 		}
-		switch p.mutation.(type) {
+		switch m := p.mutation.(type) {
 		case meta.AppendEvents:
 			return true
 		case meta.SetLimit, meta.CreateBucket:
 			if follows {
+				return true
+			}
+		case meta.PutRecords: // those of a new user may come with a limit
+			if follows && m.Limit != nil {
 				return true
 			}
 		}

@@ -346,6 +346,44 @@ func TestOnAFullDiskADeletionNeedsNoRoomForItsEvent(t *testing.T) {
 	f.wantTold(1, "bucketb:bytes 80 down 1/10")
 }
 
+// TestALimitSetOnAFullDiskIsFollowed, though its commit tells nothing, and so is the end of a bucket.
+func TestALimitSetOnAFullDiskIsFollowed(t *testing.T) {
+	x := &faults{}
+	f := open(t, following, withFaults(x))
+	full := func() {
+		x.before = fullFor(func(batch []meta.Mutation) bool {
+			return slices.ContainsFunc(batch, func(m meta.Mutation) bool { _, tells := m.(meta.AppendEvents); return tells })
+		})
+	}
+	room := func() { x.before = nil }
+	x.set(full)
+	f.limit(bucketB, quota.Limit{MaxBytes: 10}) // the first there is
+	x.set(room)
+	f.put("k", noise(8, 1))
+	f.wantTold(0, "bucketb:bytes 80 up 8/10")
+	x.set(full)
+	f.delete("k")
+	if err := f.DeleteBucket(background, "b"); err != nil {
+		t.Fatal(err)
+	}
+	x.set(room)
+	f.createBucket("b", quota.Limit{MaxBytes: 100}) // has nothing to do with the first
+	f.put("k", noise(80, 1))
+	f.wantTold(1, "bucketb:bytes 80 up 80/100")
+}
+
+// TestTheLimitOfANewUserIsFollowed: it is set with their records.
+func TestTheLimitOfANewUserIsFollowed(t *testing.T) {
+	f := open(t, following)
+	f.defaults(Defaults{Owner: quota.Limit{MaxBytes: 10}})
+	err := f.CreateOwner(background, "ada", meta.PutRecord{Kind: "user", Name: "ada", Value: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.put("k", noise(8, 1))
+	f.wantTold(0, "ownerada:bytes 80 up 8/10")
+}
+
 // TestExpiryIsTold by its own names.
 func TestExpiryIsTold(t *testing.T) {
 	c := newClock()

@@ -81,9 +81,9 @@ type Report struct {
 
 // reports makes reports, one at a time, each in a goroutine that ends with it, or with stop.
 type reports struct {
-	store   *Store
-	running sync.Mutex // held while a report is made
-	work    sync.WaitGroup
+	store *Store
+	turn  chan struct{} // has room for one: taken while a report is made
+	work  sync.WaitGroup
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -166,8 +166,11 @@ func (r *reports) forgetLocked(now time.Time) {
 
 // run makes a report when it is its turn.
 func (r *reports) run(ctx context.Context, job *reportJob) {
-	r.running.Lock()
-	defer r.running.Unlock()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done(): // it was deleted, or the store closes, before its turn
+	}
 	var (
 		result   *Breakdown
 		started  = time.Now()

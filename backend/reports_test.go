@@ -264,6 +264,34 @@ func TestReportsAreBounded(t *testing.T) {
 	}
 }
 
+// TestADeletedReportDoesNotWait: whoever makes reports and deletes them leaves nothing behind one that takes long.
+func TestADeletedReportDoesNotWait(t *testing.T) {
+	held := make(chan struct{})
+	f := open(t, hooked(func() { <-held }))
+	defer close(held)
+	f.put("k", noise(10, 1))
+	first := f.report(BreakdownInput{Bucket: "b", Largest: 1})
+	for r := first; r.State == ReportWaiting; time.Sleep(time.Millisecond) {
+		r, _ = f.Report(first.ID)
+	}
+	second := f.report(BreakdownInput{Bucket: "b", Largest: 1})
+	f.reports.mu.Lock()
+	job := f.reports.all[1]
+	f.reports.mu.Unlock()
+	if err := f.DeleteReport(second.ID); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	for deadline := time.Now().Add(5 * time.Second); !ended && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		f.reports.mu.Lock()
+		ended = job.State == ReportCanceled
+		f.reports.mu.Unlock()
+	}
+	if !ended {
+		t.Error("it still waits for its turn")
+	}
+}
+
 func TestReportEndsWithTheStore(t *testing.T) {
 	walking, held := make(chan struct{}), make(chan struct{})
 	f := open(t, hooked(func() {

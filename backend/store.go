@@ -167,7 +167,7 @@ func Open(o Options) (*Store, error) {
 	if err := s.buckets.load(context.Background(), s.meta); err != nil {
 		return nil, errors.Join(fmt.Errorf("buckets: %w", err), s.blobs.Close(), repository.Close())
 	}
-	s.reports.store = s
+	s.reports.store, s.reports.turn = s, make(chan struct{}, 1)
 	if err := s.loadDefaults(context.Background()); err != nil {
 		return nil, errors.Join(err, s.blobs.Close(), repository.Close())
 	}

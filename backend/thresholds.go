@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/plimsoll/plimsoll/backend/event"
+	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 )
 
@@ -144,6 +145,24 @@ func (c *crossings) committed() {
 			c.reaches[scope] = s.reach
 		} else {
 			delete(c.reaches, scope)
+		}
+	}
+}
+
+// untold takes over what a commit that tells nothing has done to the scopes with limits. A new limit is followed from now
+// on, as one of which nothing is reached: what is reached will be told with a later commit.
+func (t *thresholds) untold(results []meta.Result) {
+	if len(t.percents) == 0 {
+		return
+	}
+	for i := range results {
+		for _, a := range results[i].Accounts {
+			if _, followed := t.reaches[a.Scope]; !followed && !a.Limit.Unlimited() {
+				t.reaches[a.Scope] = reach{}
+			}
+		}
+		for _, scope := range results[i].RemovedScopes {
+			delete(t.reaches, scope)
 		}
 	}
 }

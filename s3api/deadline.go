@@ -34,6 +34,16 @@ func (d *lazyDeadline) set(t time.Time, arm func(time.Time) error) error {
 	return arm(t)
 }
 
+// watch has the connection's own deadline pass before long, also where none was asked for.
+func (d *lazyDeadline) watch(arm func(time.Time) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.armed.IsZero() {
+		d.armed = time.Now().Add(deadlineTick)
+		_ = arm(d.armed)
+	}
+}
+
 // passed decides what the connection's own deadline, which has passed, means: true for the deadline that was asked for;
 // false for one that was too early, and then the connection has another, and goes on.
 func (d *lazyDeadline) passed(arm func(time.Time) error) bool {

@@ -9,11 +9,13 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Listener returns l with connections on which what net/http refuses by itself, before any handler, is answered in S3's
-// form as well: headers beyond the limit, and requests that are not HTTP.
+// form as well: headers beyond the limit, and requests that are not HTTP. Under TLS, where that cannot be told, it only
+// sees to the deadlines.
 func Listener(l net.Listener) net.Listener { return protocolListener{l} }
 
 type protocolListener struct{ net.Listener }
@@ -39,13 +41,18 @@ type protocolConn struct {
 
 	reads, writes lazyDeadline
 
-	// patience is for how long a write may stand still; 0 where there is no deadline.
-	patience time.Duration
-	awaited  int64   // bytes of the body that was announced; 0 where none was
-	held     *[]byte // the beginning of its answer, until the next write
+	// patience is for how long a write may stand still; 0 where there is no deadline, and then it is stuckTicks.
+	patience atomic.Int64 // of nanoseconds; crypto/tls sets a deadline when it closes a connection beside a write
+	awaited  int64        // bytes of the body that was announced; 0 where none was
+	held     *[]byte      // the beginning of its answer, until the next write
 	parts    [2][]byte
 	unsent   net.Buffers
 }
+
+// stuckTicks is how often the connection's own deadline may pass in a write that nobody has given one, before it ends
+// because its client takes nothing: a minute or two. Small answers are such writes: net/http sends them when the handler,
+// and with it its deadline, is gone. Whoever does not read them would hold a goroutine and a connection for ever.
+const stuckTicks = 4
 
 // heldBytes is the length of net/http's buffer, and so of the beginning of an answer.
 const heldBytes = 4 << 10
@@ -94,7 +101,9 @@ func (c *protocolConn) send(p []byte) (int, error) {
 		before = len(*c.held)
 		c.parts, c.unsent = [2][]byte{*c.held, p}, c.parts[:]
 	}
+	c.writes.watch(c.Conn.SetWriteDeadline)
 	var sent, moved int64 // moved is what was sent since the deadline was set
+	var still int         // how often a tick has passed in which nothing was
 	var err error
 	for {
 		var n int64
@@ -103,14 +112,21 @@ func (c *protocolConn) send(p []byte) (int, error) {
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			break
 		}
+		patience := time.Duration(c.patience.Load())
 		if !c.writes.passed(c.Conn.SetWriteDeadline) {
+			if still++; n > 0 {
+				still = 0
+			}
+			if patience == 0 && still == stuckTicks {
+				break
+			}
 			continue
 		}
-		if moved == 0 || c.patience <= 0 {
+		if moved == 0 || patience <= 0 {
 			break
 		}
 		moved = 0
-		_ = c.writes.set(time.Now().Add(c.patience), c.Conn.SetWriteDeadline)
+		_ = c.writes.set(time.Now().Add(patience), c.Conn.SetWriteDeadline)
 	}
 	if c.held != nil {
 		heldPool.Put(c.held)
@@ -122,10 +138,11 @@ func (c *protocolConn) send(p []byte) (int, error) {
 
 // SetWriteDeadline implements net.Conn.
 func (c *protocolConn) SetWriteDeadline(t time.Time) error {
-	c.patience = 0
+	patience := time.Duration(0)
 	if !t.IsZero() {
-		c.patience = time.Until(t)
+		patience = time.Until(t)
 	}
+	c.patience.Store(int64(patience))
 	return c.writes.set(t, c.Conn.SetWriteDeadline)
 }
 

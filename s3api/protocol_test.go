@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -71,6 +72,38 @@ func TestHeldAnswer(t *testing.T) {
 	}
 }
 
+// inBubble runs a test in which time passes when all wait for it.
+func inBubble(t *testing.T, name string, test func(*testing.T)) {
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
+// TestNobodyReads: a write that was given no deadline, or whose deadline was taken back, ends all the same.
+func TestNobodyReads(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		set  []time.Duration
+	}{{"no deadline", nil}, {"taken back", []time.Duration{time.Minute, 0}}} {
+		inBubble(t, test.name, func(t *testing.T) {
+			ours, theirs := net.Pipe()
+			defer theirs.Close()
+			c := &protocolConn{Conn: ours}
+			defer c.Close()
+			for _, d := range test.set {
+				at := time.Time{}
+				if d > 0 {
+					at = time.Now().Add(d)
+				}
+				_ = c.SetWriteDeadline(at)
+			}
+			began := time.Now()
+			_, err := c.Write([]byte("HTTP/1.1 204 No Content\r\n\r\n"))
+			if took := time.Since(began); !errors.Is(err, os.ErrDeadlineExceeded) || took < time.Minute || took > 3*time.Minute {
+				t.Errorf("the write ended with %v after %s", err, took)
+			}
+		})
+	}
+}
+
 // TestSlowClient: the deadline of a write is for a client that takes nothing, not for one that takes little.
 func TestSlowClient(t *testing.T) {
 	for _, test := range []struct {
@@ -84,9 +117,11 @@ func TestSlowClient(t *testing.T) {
 		{"slow", time.Millisecond, []int{2, 1}, []string{"ab", "c", "def"}, 6, false},
 		// The first nothing is that of the deadline which has passed, before the next one is set.
 		{"stuck", time.Millisecond, []int{2, 0, 0}, []string{"ab", "", ""}, 2, true},
-		{"deadline of another", 0, []int{2}, []string{"ab"}, 2, true},
+		{"slow, without a deadline", 0, []int{2, 1}, []string{"ab", "c", "def"}, 6, false},
+		{"pauses, without a deadline", 0, []int{2, 0, 0, 1}, []string{"ab", "", "", "c", "def"}, 6, false},
+		{"stuck, without a deadline", 0, []int{2, 0, 0, 0, 0}, []string{"ab", "", "", "", ""}, 2, true},
 	} {
-		t.Run(test.name, func(t *testing.T) {
+		inBubble(t, test.name, func(t *testing.T) {
 			to := &scriptedConn{steps: test.steps}
 			c := &protocolConn{Conn: to, served: true}
 			if test.patience > 0 {

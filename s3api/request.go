@@ -198,14 +198,19 @@ func (rq *request) tellRefusal(err error) {
 	rq.store().Refused(ctx, rq.op.name, rq.bucket, rq.key, err)
 }
 
+// maxUserAgentBytes is how much of a client's name events keep.
+const maxUserAgentBytes = 256
+
 func (rq *request) newOrigin() *event.Origin {
 	address := rq.r.RemoteAddr
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host
 	}
 	return &event.Origin{
-		RequestID: rq.id, Principal: rq.principalName(), SourceIP: address, UserAgent: rq.r.UserAgent(),
-		Form: rq.op.name == "PostObject",
+		RequestID: rq.id, Principal: rq.principalName(), SourceIP: address,
+		// Clients may send as much as a header has room for, and the outbox is for the events of all.
+		UserAgent: rq.r.UserAgent()[:min(len(rq.r.UserAgent()), maxUserAgentBytes)],
+		Form:      rq.op.name == "PostObject",
 	}
 }
 

@@ -1,6 +1,23 @@
 package s3api
 
-import "testing"
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/plimsoll/plimsoll/s3api/iam"
+)
+
+// TestOriginIsBounded: a client cannot fill the outbox, which is for the events of all, with its own name.
+func TestOriginIsBounded(t *testing.T) {
+	rq := &request{r: httptest.NewRequest("PUT", "/b/k", nil), who: iam.Anonymous, op: &unknownOperation}
+	for _, n := range []int{0, 10, 60_000} {
+		rq.r.Header.Set("User-Agent", strings.Repeat("a", n))
+		if got, want := len(rq.newOrigin().UserAgent), min(n, maxUserAgentBytes); got != want {
+			t.Errorf("of %d bytes %d are kept, want %d", n, got, want)
+		}
+	}
+}
 
 func TestOnlyXIDSaysNothing(t *testing.T) {
 	for query, want := range map[string]bool{

@@ -26,6 +26,7 @@ import (
 	"encoding/binary"
 	"hash"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -204,7 +205,7 @@ func (g *Group) take(jobs []*job) []*job {
 	defer g.mu.Unlock()
 	n := min(lanes-len(jobs), len(g.queue))
 	jobs = append(jobs, g.queue[:n]...)
-	g.queue = append(g.queue[:0], g.queue[n:]...)
+	g.queue = slices.Delete(g.queue, 0, n) // and forgets them: their bytes are others' memory
 	return jobs
 }
 
@@ -218,7 +219,7 @@ func (g *Group) handOver(jobs []*job) {
 		return
 	}
 	next := g.queue[0]
-	g.queue = append(g.queue[:0], g.queue[1:]...)
+	g.queue = slices.Delete(g.queue, 0, 1)
 	next.wake <- lead // there is room: nobody has woken it yet
 }
 

@@ -84,6 +84,11 @@ func TestHash(t *testing.T) {
 		if g.leaders != 0 || len(g.queue) != 0 {
 			t.Errorf("%d compute and %d wait when all have ended", g.leaders, len(g.queue))
 		}
+		for _, j := range g.queue[:cap(g.queue)] {
+			if j != nil {
+				t.Error("the queue holds on to a job, and to the bytes that were written")
+			}
+		}
 	})
 }
 

@@ -103,7 +103,7 @@ func (s *server) run(ctx context.Context, o runOptions) error {
 	go func() {
 		if s.tls != nil {
 			h.TLSConfig = s.tls
-			served <- h.ServeTLS(s.listener, "", "")
+			served <- h.ServeTLS(s3api.Listener(s.listener), "", "")
 			return
 		}
 		served <- h.Serve(s3api.Listener(s.listener))

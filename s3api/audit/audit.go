@@ -244,7 +244,8 @@ func (l *Log) writeLocked(s *series, r *Record) error {
 		return err // times that JSON cannot have
 	}
 	var open []Record
-	if s == l.changes && s.full(len(line)) {
+	// A file that is still empty may be one whose first line could not be written.
+	if s == l.changes && (s.size == 0 || s.full(len(line))) {
 		for _, seq := range slices.Sorted(maps.Keys(l.open)) {
 			open = append(open, l.open[seq])
 		}

@@ -343,6 +343,34 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// A file whose first line could not be written has the beginnings without an end in the one that can.
+func TestFullDiskAfterARotation(t *testing.T) {
+	var full, broken bool
+	dir := t.TempDir()
+	l := openLog(t, Options{Dir: dir, MaxBytes: 2000, wrap: func(f file) file { return failing{f, &full, &broken} }})
+	if _, err := l.Begin(Record{Resource: "under way"}); err != nil {
+		t.Fatal(err)
+	}
+	for !l.changes.full(200) {
+		change(t, l, "alice", "filling")
+	}
+	full = true
+	if _, err := l.Begin(Record{Resource: strings.Repeat("r", 200)}); !errors.Is(err, ErrUnavailable) {
+		t.Fatalf("begins: %v", err)
+	}
+	if l.changes.size > 0 {
+		t.Fatalf("the file was not rotated: %d bytes", l.changes.size)
+	}
+	full = false
+	change(t, l, "alice", "after")
+	records := all(t, openLog(t, Options{Dir: dir}), 100, Filter{}) // as after a kill
+	for _, want := range []string{"after done", "under way unknown"} {
+		if !slices.Contains(told(records), want) {
+			t.Errorf("%q is not among %q", want, told(records))
+		}
+	}
+}
+
 // A line that cannot be read does not hide the others.
 func TestDamagedLine(t *testing.T) {
 	dir := t.TempDir()

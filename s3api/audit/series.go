@@ -85,6 +85,11 @@ func (s *series) open() ([]Record, error) {
 	if err := s.mend(); err != nil {
 		return nil, err
 	}
+	if s.sync && info.Size() == 0 { // it may be new: its lines are worth nothing without its name
+		if err := syncDir(s.dir); err != nil {
+			return nil, err
+		}
+	}
 	s.reserve()
 	return lines, nil
 }

@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -137,17 +139,29 @@ func (s *Service) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// Without a cursor, or with one that is beyond all events, it goes on from here.
-		cursor := outbox.Last
-		if raw, err := s.options.Store.Record(ctx, cursorRecord, r.Name); err == nil {
-			if stored, err := strconv.ParseUint(string(raw), 10, 64); err == nil {
-				cursor = min(cursor, stored)
-			}
-		}
-		s.install(w, key, cursor)
+		s.install(w, key, min(outbox.Last, s.storedCursor(ctx, r.Name)))
 	}
 	s.subscribe()
 	return nil
+}
+
+// storedCursor returns up to where a webhook has everything. Without a cursor, or with one that is beyond all events, it
+// goes on with the next there will be. With one that cannot be read it gets all that are kept: again is better than not
+// at all.
+func (s *Service) storedCursor(ctx context.Context, name string) uint64 {
+	raw, err := s.options.Store.Record(ctx, cursorRecord, name)
+	if errors.Is(err, meta.ErrNoSuchRecord) {
+		return math.MaxUint64
+	}
+	if err == nil {
+		var cursor uint64
+		if cursor, err = strconv.ParseUint(string(raw), 10, 64); err == nil {
+			return cursor
+		}
+	}
+	s.options.Log.Error("how far a webhook is cannot be read: it gets all events that are kept", "webhook", name,
+		"error", err)
+	return 0
 }
 
 // Start begins to send. Close ends it.

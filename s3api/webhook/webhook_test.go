@@ -14,7 +14,9 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/event"
+	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 )
 
@@ -208,6 +210,28 @@ func TestRestart(t *testing.T) {
 	f.restart()
 	f.put("b", "5")
 	r.want("b/5")
+}
+
+// TestUnreadableCursor: what may not have been delivered is delivered, if only again.
+func TestUnreadableCursor(t *testing.T) {
+	f, r := newFixture(t), newReceiver(t)
+	f.create("hook", r.URL)
+	f.bucket("b", "hook")
+	f.put("b", "1")
+	r.want("b/1")
+	f.settled("hook")
+	f.stop()
+	store, err := backend.Open(f.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = store.PutRecords(background, meta.PutRecord{Kind: cursorRecord, Name: "hook", Value: []byte("none")})
+	if err = errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f.start()
+	f.put("b", "2")
+	r.want("b/1", "b/2")
 }
 
 // TestRedirect: an event goes nowhere but where it was sent.

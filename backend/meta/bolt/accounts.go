@@ -61,7 +61,8 @@ func loadLedger(s snapshot) (ledger, error) {
 	return l, err
 }
 
-// loadPrefixes reads the accounts of the prefixes of buckets that are there. Of others only a walk tells.
+// loadPrefixes reads the accounts of the prefixes of buckets that are there. Of others only a walk tells. A prefix whose
+// usage cannot be read is counted anew: what it holds is in other rows as well, and no reason not to open a store.
 func (l ledger) loadPrefixes(s snapshot) {
 	for _, key := range keysUnder(s.table(tableLimits), []byte{prefixKey}) {
 		scope, err := parseScopeKey(key)
@@ -70,8 +71,12 @@ func (l ledger) loadPrefixes(s snapshot) {
 		}
 		of := quota.BucketScope(scope.Name)
 		if bucket, exists := l[of]; exists {
+			a := loadAccount(s, scope)
+			if limit, err := decodeLimit(key, s.table(tableLimits).Get(key)); err == nil && a.err != nil {
+				a = account{limit: limit, counting: new(string)}
+			}
 			bucket.prefixes = append(bucket.prefixes, scope.Prefix)
-			l[of], l[scope] = bucket, loadAccount(s, scope)
+			l[of], l[scope] = bucket, a
 		}
 	}
 }

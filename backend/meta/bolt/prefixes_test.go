@@ -3,6 +3,7 @@ package bolt
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,10 +35,45 @@ func flipUsage(tx *bbolt.Tx, key []byte) error {
 	return usage.Put(key, flipped(usage.Get(key), 9))
 }
 
-// TestCorruptPrefix checks that a prefix with a corrupt row refuses what would change it, and nothing else does. Without
+// TestCorruptUsageOfAPrefix checks that a prefix whose usage cannot be read is counted anew. Nothing is refused for that.
+func TestCorruptUsageOfAPrefix(t *testing.T) {
+	for name, damage := range map[string]func(*bbolt.Tx, []byte) error{
+		"flipped": flipUsage,
+		"missing": func(tx *bbolt.Tx, key []byte) error { return tx.Bucket(tableUsage).Delete(key) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := damagedPrefix(t, damage)
+			defer r.Close()
+			accounts, err := r.Accounts(background)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := quota.Account{Scope: prefixK, Limit: quota.Limit{MaxBytes: 100}, Counting: true}
+			if !slices.Contains(accounts, want) {
+				t.Errorf("%+v, want %+v among them", accounts, want)
+			}
+			must(t, r, put("k2", 3, 1), meta.CountPrefix{Bucket: "b", Prefix: "k", Rows: 10}, put("k3", 4, 1))
+			for _, row := range allRows(t, r) {
+				if c, ok := row.(meta.CorruptRow); ok {
+					t.Errorf("after it was counted: %+v", c)
+				}
+				if a, ok := row.(quota.Account); ok && a.Scope == prefixK && (a.Counting || a.Usage.Objects != 3) {
+					t.Errorf("%+v, want 3 objects", a)
+				}
+			}
+		})
+	}
+}
+
+func flipLimit(tx *bbolt.Tx, key []byte) error {
+	limits := tx.Bucket(tableLimits)
+	return limits.Put(key, flipped(limits.Get(key), 2))
+}
+
+// TestCorruptPrefix checks that a prefix with a corrupt limit refuses what would change it, and nothing else does. Without
 // its limit all goes on, and a new one counts anew.
 func TestCorruptPrefix(t *testing.T) {
-	r := damagedPrefix(t, flipUsage)
+	r := damagedPrefix(t, flipLimit)
 	defer r.Close()
 	results, err := r.Commit(background, []meta.Mutation{
 		put("k2", 3, 1),
