@@ -107,7 +107,8 @@ func Open(o Options) (*Log, error) {
 		dir: o.Dir, name: "audit.log", maxBytes: o.MaxBytes, maxFiles: o.MaxFiles, sync: !o.NoSync, wrap: o.wrap, log: o.Log,
 	}
 	l.denied = &series{
-		dir: o.Dir, name: "audit-denied.log", maxBytes: deniedMaxBytes, maxFiles: deniedMaxFiles, wrap: o.wrap, log: o.Log,
+		dir: o.Dir, name: "audit-denied.log", maxBytes: deniedMaxBytes, maxFiles: deniedMaxFiles, syncFirst: !o.NoSync,
+		wrap: o.wrap, log: o.Log,
 	}
 	for i, s := range []*series{l.changes, l.denied} {
 		if lines[i], err = s.open(); err != nil {

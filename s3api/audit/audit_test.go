@@ -292,6 +292,30 @@ func TestDeniedAttemptsAreBounded(t *testing.T) {
 	}
 }
 
+// counting counts the syncs of a file.
+type counting struct {
+	file
+	syncs *int
+}
+
+func (f counting) Sync() error {
+	*f.syncs++
+	return f.file.Sync()
+}
+
+// Denied attempts do not wait for the disk, but the first line of a file does: without it the file is no log after a power
+// cut, and the server does not start.
+func TestOnlyTheFirstDeniedAttemptIsSynced(t *testing.T) {
+	syncs := 0
+	l := openLog(t, Options{Dir: t.TempDir(), wrap: func(f file) file { return counting{f, &syncs} }})
+	for range 10 {
+		l.Denied(Record{Resource: "x"})
+	}
+	if syncs != 1 {
+		t.Errorf("10 denied attempts are synced %d times", syncs)
+	}
+}
+
 // failing is a file on a disk that is full, or broken, when told so.
 type failing struct {
 	file

@@ -32,6 +32,8 @@ type series struct {
 	maxBytes  int64
 	maxFiles  int
 	sync      bool // a line is on the disk when append returns
+	// syncFirst does that for the first line of a file: one that has lost it is no log, and Open refuses it.
+	syncFirst bool
 	wrap      func(file) file
 	log       *slog.Logger
 
@@ -168,7 +170,11 @@ func (s *series) append(line []byte, seq uint64, open []Record) error {
 	if _, err := s.active.WriteAt(text, s.size); err != nil {
 		return errors.Join(err, s.mend())
 	}
-	if err := s.flush(); err != nil {
+	err := s.flush()
+	if s.size == 0 && s.syncFirst {
+		err = s.active.Sync()
+	}
+	if err != nil {
 		return errors.Join(err, s.mend())
 	}
 	s.size, s.last, s.torn = s.size+int64(len(text)), seq, false
