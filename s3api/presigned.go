@@ -16,6 +16,11 @@ var hoisted = []string{
 	"x-amz-storage-class", "x-amz-website-redirect-location",
 }
 
+// customerKeyPrefix begins the names of the headers with a customer's key. Whoever sends them in a query asks for encryption
+// that S3 does not give: it wants them as headers, and to store the object in the clear would be a silent lie.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html
+const customerKeyPrefix = "x-amz-server-side-encryption-customer-"
+
 // hoistHeaders gives a request with a presigned URL the headers that stand in its query. A header that is sent wins: it
 // is signed as well.
 func (rq *request) hoistHeaders() error {
@@ -25,6 +30,9 @@ func (rq *request) hoistHeaders() error {
 	var header http.Header
 	for name, values := range rq.query {
 		name = strings.ToLower(name)
+		if strings.HasPrefix(name, customerKeyPrefix) && rq.r.Header.Get(name) == "" {
+			return invalidArgument(name, "", "A customer's key is sent in headers, also with a presigned URL.")
+		}
 		if !strings.HasPrefix(name, "x-amz-meta-") && !slices.Contains(hoisted, name) {
 			continue
 		}

@@ -36,6 +36,9 @@ func TestPresignedHeaders(t *testing.T) {
 	s.do(call{method: http.MethodPut, path: presign("x-amz-meta-a=%0Ab"), body: "hello", anonymous: true}).wantError(t, 400, "InvalidArgument")
 	s.do(call{method: http.MethodPut, path: presign("x-amz-acl=public-read"), body: "hello", anonymous: true}).
 		wantError(t, 400, "AccessControlListNotSupported")
+	// What asks for encryption is not passed over.
+	s.do(call{method: http.MethodPut, path: presign("x-amz-server-side-encryption-customer-algorithm=AES256"), body: "hello", anonymous: true}).
+		wantError(t, 400, "InvalidArgument")
 	// A request that is signed in its header has its headers there.
 	s.put("/photos/k?x-amz-meta-a=b", "hello")
 	wantHeaders(t, s.get("/photos/k"), map[string]string{"X-Amz-Meta-A": ""})
