@@ -27,6 +27,12 @@ func (i *Identity) May(action string, values func(key string) []string) bool {
 	return i.Root || policy.Evaluate(&asked, nil, i.Policies...).Allowed
 }
 
+// Denied reports whether a policy denies somebody what is done to nothing in S3, whatever others allow. values are as in May.
+func (i *Identity) Denied(action string, values func(key string) []string) bool {
+	asked := policy.Request{Principal: i.Principal, Action: action, Owner: AccountID, Values: values}
+	return policy.Evaluate(&asked, nil, i.Policies...).Explicit()
+}
+
 // UserMayHave reports whether a user may do one of the actions, which are done to nothing in S3, under some conditions: root,
 // and whom a statement of an identity policy allows it, whatever others deny. It is false where there is no such user;
 // who is disabled counts, since that can change.

@@ -318,6 +318,13 @@ func TestAuthorization(t *testing.T) {
 		{"Effect":"Deny","Action":["*"],"Resource":["*"],"Condition":{"IpAddress":{"aws:SourceIp":"127.0.0.0/8"}}}]}`).ok()
 	f.call(f.user("elsewhere", "elsewhere"), "GET", "list-users", "").refused(403, "AccessDenied", "")
 
+	// What one statement denies holds for who is allowed everything by another.
+	f.call(root, "PUT", "add-canned-policy?name=all-but", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["admin:*"]},
+		{"Effect":"Deny","Action":["admin:SetBucketQuota"]}]}`).ok()
+	most := f.user("most", "all-but")
+	f.call(most, "PUT", "set-bucket-quota?bucket=photos", `{"size":1}`).refused(403, "AccessDenied", "")
+	f.call(most, "GET", "get-bucket-quota?bucket=photos", "").ok()
+
 	// Only root makes keys that can do all that root can.
 	f.sealed(admin, "PUT", "add-service-account", `{"targetUser":"rootkey"}`).refused(403, "XMinioIAMActionNotAllowed", "root")
 	f.sealed(root, "PUT", "add-service-account", `{"accessKey":"spare","secretKey":"spare-secret"}`).ok()
