@@ -93,7 +93,8 @@
 // and sosapi.go. Limits are set by administrators only, whom a policy allows admin:Administer, and read by them and by
 // the bucket's owner. Every write that succeeded, and HeadBucket, tells how much is left of the tightest limit of bytes
 // (quota_headers.go), and so does SOSAPI, where the disk counts as a limit: to whoever signed a request that they were
-// allowed, without saying whose limit it is. Anonymous requests are told no figures, except in a refusal.
+// allowed, without saying whose limit it is; only a HeadBucket that asks whether something would fit is told who would
+// refuse it, as a 507 tells. Anonymous requests are told no figures, except in a refusal.
 //
 // # Encryption
 //
