@@ -63,6 +63,9 @@ func (r *Repository) WalkVersions(
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+			if r.reopening.Load() {
+				return errReopening
+			}
 			page, err := l.page()
 			if err != nil {
 				return err

@@ -80,9 +80,11 @@ type Repository struct {
 
 	// dbMu guards db and unusable. Reads hold it shared while their transaction lasts; whoever writes the two holds
 	// flushMu as well, so the holder of flushMu may read them without it.
-	dbMu     sync.RWMutex
-	db       *bbolt.DB
-	unusable error // why db is nil
+	dbMu sync.RWMutex
+	// reopening tells walks, which rest in between, that settle waits for dbMu, and all reads behind it.
+	reopening atomic.Bool
+	db        *bbolt.DB
+	unusable  error // why db is nil
 
 	// clock makes the positions of new versions; guarded by commitMu.
 	clock versionClock

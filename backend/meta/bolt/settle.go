@@ -9,6 +9,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// errReopening ends a walk: it would hold up the opening of the database, and all reads with it.
+var errReopening = errors.New("the metadata are being opened again after a failed flush: try again")
+
 // errPanicked says that bbolt's view of its free pages cannot be trusted.
 type errPanicked struct{ error }
 
@@ -27,6 +30,8 @@ func (r *Repository) settle(id int, cause error) error {
 	if err == nil && !persisted && !errors.As(cause, new(errPanicked)) {
 		return cause
 	}
+	r.reopening.Store(true)
+	defer r.reopening.Store(false)
 	r.dbMu.Lock()
 	defer r.dbMu.Unlock()
 	err = r.db.Close()

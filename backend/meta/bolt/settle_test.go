@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -71,6 +72,39 @@ func TestFailedFlush(t *testing.T) {
 
 // TestUnusable takes the database away before a flush after which it must be opened again. What was committed is in the
 // journal for the next start.
+// TestWalkMakesWay: a walk that rests between its pages does not hold up the opening of the database after a failed flush, and
+// with it all reads.
+func TestWalkMakesWay(t *testing.T) {
+	r := fresh(t, Options{Sync: true})
+	must(t, r, createBucket("b"))
+	for i := range walkPage + 1 {
+		must(t, r, put(fmt.Sprint("k", i), 1+i, 1))
+	}
+	r.commitTx = func(tx *bbolt.Tx) error { return errors.Join(tx.Commit(), syscall.EIO) } // persisted all the same
+	flushed := make(chan error, 1)
+	pages := 0
+	err := r.WalkVersions(context.Background(), "b", "", func([]meta.VersionEntry) error {
+		pages++
+		if pages == 1 {
+			go func() { flushed <- r.flushAll() }()
+			for !r.reopening.Load() {
+				runtime.Gosched()
+			}
+		}
+		return nil
+	})
+	if !errors.Is(err, errReopening) || pages != 1 {
+		t.Errorf("the walk ended after %d pages with %v", pages, err)
+	}
+	if err := <-flushed; !errors.Is(err, syscall.EIO) {
+		t.Errorf("flush: %v", err)
+	}
+	r.commitTx = (*bbolt.Tx).Commit
+	if err := r.WalkVersions(context.Background(), "b", "", func([]meta.VersionEntry) error { return nil }); err != nil {
+		t.Errorf("the next walk: %v", err)
+	}
+}
+
 func TestUnusable(t *testing.T) {
 	r := fresh(t, Options{})
 	must(t, r, createBucket("b"))
