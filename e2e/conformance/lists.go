@@ -19,6 +19,9 @@ var expectedFile string
 //go:embed miniogo/names
 var minioNamesFile string
 
+//go:embed miniogo/excluded
+var minioExcludedFile string
+
 //go:embed miniogo/expected-failures
 var minioExpectedFile string
 
