@@ -28,7 +28,8 @@ func (r *Reader) readTrailers() error {
 	if r.signer != nil && signature == "" {
 		return r.fail(ErrMalformed, "there is no "+trailerSignature)
 	}
-	for name := range trailers {
+	// In order: what is wrong with a body is always told in the same words.
+	for _, name := range slices.Sorted(maps.Keys(trailers)) {
 		if !slices.Contains(r.cfg.TrailerNames, name) {
 			return r.fail(ErrTrailer, fmt.Sprintf("%.80q was not announced", name))
 		}
