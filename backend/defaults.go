@@ -83,3 +83,11 @@ func (s *Store) CreateOwner(_ context.Context, name string, records ...meta.PutR
 	_, err := s.commit(&proposal{mutation: m})
 	return err
 }
+
+// RemoveOwner writes the records of a user who is removed, and takes their limit away in the same transaction: whoever gets
+// the name later does not inherit it. The caller holds LimitLock, so that nobody sets the limit meanwhile.
+func (s *Store) RemoveOwner(_ context.Context, name string, records ...meta.PutRecord) error {
+	limit := &meta.SetLimit{Scope: quota.OwnerScope(name)}
+	_, err := s.commit(&proposal{mutation: meta.PutRecords{Records: records, Limit: limit}})
+	return err
+}

@@ -98,3 +98,30 @@ func TestNewUsersGetTheDefault(t *testing.T) {
 		t.Error("no default is an account")
 	}
 }
+
+// TestRemovedUsersLeaveNoLimit: whoever gets the name of a user who was removed does not inherit the limit, also where the
+// server is killed right after the removal.
+func TestRemovedUsersLeaveNoLimit(t *testing.T) {
+	f := open(t)
+	bob := quota.OwnerScope("bob")
+	record := meta.PutRecord{Kind: "user", Name: "bob", Value: []byte("{}")}
+	if err := f.CreateOwner(background, "bob", record); err != nil {
+		t.Fatal(err)
+	}
+	f.limit(bob, quota.Limit{MaxBytes: 100})
+	gone := meta.PutRecord{Kind: "user", Name: "bob", Condition: meta.RecordCondition{Equals: []byte("other")}}
+	if err := f.RemoveOwner(background, "bob", gone); !errors.Is(err, meta.ErrRecordConflict) {
+		t.Errorf("a user who is not as expected: %v", err)
+	}
+	f.wantLimit(bob, quota.Limit{MaxBytes: 100})
+	gone.Condition = meta.RecordCondition{}
+	if err := f.RemoveOwner(background, "bob", gone); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := f.Account(bob); ok {
+		t.Error("the limit of a user who was removed is still there")
+	}
+	if _, err := f.Record(background, "user", "bob"); !errors.Is(err, meta.ErrNoSuchRecord) {
+		t.Errorf("the record: %v", err)
+	}
+}

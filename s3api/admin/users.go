@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 )
@@ -149,12 +148,10 @@ func deleteUser(rq *request) error {
 		rq.note(userDocument(u), nil)
 		return rq.ownsNothing(u.Name)
 	}
-	// In the course of a change of the limit, so that nobody sets it in between.
-	err := rq.handler.config.Store.ChangeLimit(rq.r.Context(), quota.OwnerScope(rq.name),
-		func(quota.Limit) (quota.Limit, error) {
-			return quota.Limit{}, rq.handler.config.Directory.DeleteUser(rq.r.Context(), rq.name, remove)
-		})
-	if err != nil {
+	lock := rq.handler.config.Store.LimitLock()
+	lock.Lock()
+	defer lock.Unlock()
+	if err := rq.handler.config.Directory.DeleteUser(rq.r.Context(), rq.name, remove); err != nil {
 		return err
 	}
 	rq.w.WriteHeader(http.StatusNoContent)

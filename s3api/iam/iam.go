@@ -90,6 +90,8 @@ type Records interface {
 	PutRecords(ctx context.Context, records ...meta.PutRecord) error
 	// CreateOwner is PutRecords for those of a new user, with whatever else new users get.
 	CreateOwner(ctx context.Context, user string, records ...meta.PutRecord) error
+	// RemoveOwner is PutRecords for those of a user who is removed, with whatever else they were given.
+	RemoveOwner(ctx context.Context, user string, records ...meta.PutRecord) error
 }
 
 // Identity is who makes a request. It is immutable.

@@ -44,6 +44,11 @@ func (m *memory) CreateOwner(ctx context.Context, user string, records ...meta.P
 	return m.PutRecords(ctx, records...)
 }
 
+func (m *memory) RemoveOwner(ctx context.Context, user string, records ...meta.PutRecord) error {
+	m.owners = slices.DeleteFunc(m.owners, func(name string) bool { return name == user })
+	return m.PutRecords(ctx, records...)
+}
+
 func (m *memory) PutRecords(_ context.Context, records ...meta.PutRecord) error {
 	if m.fail != nil {
 		return m.fail
@@ -414,7 +419,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestNewUsersAreOwners: whoever makes a user, it is made as an owner, who gets what new ones get; a change is none.
+// TestNewUsersAreOwners: whoever makes a user, it is made as an owner, who gets what new ones get, and removed as one; a
+// change is neither.
 func TestNewUsersAreOwners(t *testing.T) {
 	f := newFixture(t)
 	login := Login{Name: "bob", Secret: "secret-secret", Enabled: true}
@@ -427,5 +433,11 @@ func TestNewUsersAreOwners(t *testing.T) {
 	}
 	if !slices.Equal(f.records.owners, []string{"alice", "bob"}) {
 		t.Errorf("owners: %q", f.records.owners)
+	}
+	if err := f.DeleteUser(background, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(f.records.owners, []string{"bob"}) {
+		t.Errorf("owners after a removal: %q", f.records.owners)
 	}
 }

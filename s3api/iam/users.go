@@ -161,7 +161,10 @@ func (d *Directory) DetachPolicies(ctx context.Context, name string, policies ..
 // DeleteUser removes a user with all access keys, unless a check fails for them: its error is returned. It fails with
 // ErrNoSuchUser. Whether the user owns buckets is for a check to see to.
 func (d *Directory) DeleteUser(ctx context.Context, name string, checks ...func(User) error) error {
-	return d.change(ctx, func(s *state) ([]meta.PutRecord, error) {
+	write := func(ctx context.Context, records ...meta.PutRecord) error {
+		return d.options.Records.RemoveOwner(ctx, name, records...)
+	}
+	return d.changeWith(ctx, write, func(s *state) ([]meta.PutRecord, error) {
 		u := s.users[name]
 		if u == nil {
 			return nil, ErrNoSuchUser

@@ -156,9 +156,6 @@ func removeUser(rq *request) error {
 	if err := config.Directory.DeleteUser(rq.r.Context(), name, rq.ownsNothing); err != nil {
 		return err
 	}
-	if err := config.Store.SetLimit(rq.r.Context(), quota.OwnerScope(name), quota.Limit{}); err != nil {
-		return err
-	}
 	return rq.done(http.StatusOK)
 }
 
