@@ -203,9 +203,10 @@ func (rq *request) dataKey(envelope []byte, names *customerHeaders) (*encryption
 
 // checkCustomerKey is dataKey for an operation that does not read the bytes: it needs no master key.
 func (rq *request) checkCustomerKey(envelope []byte) error {
-	if e, err := encryption.UnmarshalEnvelope(envelope); err == nil && e.Kind() != encryption.Customer &&
-		headerOf(rq.r.Header, ownCustomerKey.algorithm) == "" {
-		return nil
+	if len(envelope) > 0 && headerOf(rq.r.Header, ownCustomerKey.algorithm) == "" {
+		if e, err := encryption.UnmarshalEnvelope(envelope); err == nil && e.Kind() != encryption.Customer {
+			return nil
+		}
 	}
 	_, err := rq.dataKey(envelope, &ownCustomerKey)
 	return err
