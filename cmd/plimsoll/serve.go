@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -115,6 +116,13 @@ func (c *serveCommand) credentials() (credentials, error) {
 // with it and 9,732/s with this, for 12 MiB more.
 const gcPercent = 300
 
+// spareProcs is how many more goroutines may run than there are processors for them. The goroutine that commits is as a
+// rule in a system call, and comes back from each to wait for one of Go's own places to run, behind requests that each
+// could be held up as well: the system shares the processors more evenly. With one more, medians of 9 interleaved runs on
+// two processors that the load's source shared: mixed 18,081/s for 16,653/s, GET 4 KiB 30,018/s for 27,088/s, PUT 4 KiB
+// with 16 clients 9,885/s for 9,423/s, HEAD 37,802/s for 36,617/s, one client the same. With two more it was no better.
+const spareProcs = 1
+
 // Run implements the command. It returns when the server has stopped.
 func (c *serveCommand) Run() error {
 	// Before anything else, so that a signal that comes early still ends in an orderly way.
@@ -123,6 +131,9 @@ func (c *serveCommand) Run() error {
 	log := newLog(os.Stderr, c.LogFormat, c.LogLevel)
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + spareProcs)
 	}
 	if err := c.adoptMinIO(); err != nil {
 		return err
