@@ -17,6 +17,8 @@ var (
 	ErrNoSuchRecord   = errors.New("no such record")
 	// ErrNoSuchPrefix says that a prefix has no limit.
 	ErrNoSuchPrefix = errors.New("no limit on the prefix")
+	// ErrNoSuchOwner says that an owner has neither a bucket nor a limit.
+	ErrNoSuchOwner = errors.New("no bucket and no limit of the user")
 	// ErrTooManyPrefixes says that a bucket has MaxPrefixes with limits already.
 	ErrTooManyPrefixes    = errors.New("too many prefixes with limits")
 	ErrPreconditionFailed = errors.New("precondition failed")

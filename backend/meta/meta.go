@@ -77,10 +77,10 @@ type Repository interface {
 	Events(ctx context.Context, after uint64, limit int) ([]Event, error)
 	// Outbox tells what the outbox holds. It is cheap: nothing is counted.
 	Outbox(ctx context.Context) (Outbox, error)
-	// Walk calls visit with every row of one snapshot, in an order of the engine's choosing, but the accounts before the
-	// objects and uploads that they count, until visit returns an error, which Walk returns. It must not be held across
-	// network writes, and visit must not call the repository: a commit may have to wait for the walk, and calls that come
-	// after for that commit.
+	// Walk calls visit with every row of one snapshot, in an order of the engine's choosing, but the accounts, and what of
+	// them is lost, before the objects and uploads that they count, until visit returns an error, which Walk returns. It
+	// must not be held across network writes, and visit must not call the repository: a commit may have to wait for the
+	// walk, and calls that come after for that commit.
 	Walk(ctx context.Context, visit func(Row) error) error
 	// WalkVersions calls visit with the versions of a bucket whose keys begin with prefix, all of one snapshot, page by page,
 	// in the order of ListVersions, until visit returns an error, which WalkVersions returns. A page is visit's own. What

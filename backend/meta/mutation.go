@@ -217,6 +217,17 @@ type ForgetGarbage struct{ Blobs []BlobID }
 // compares the rows with what refers to them.
 type RestoreBlobs struct{ Rows []BlobRow }
 
+// RestoreUsage writes the usage of scopes in the place of what is there, or is lost, or cannot be read: Usage, Counting
+// and CountedTo of Accounts. Each scope is named once, and is one that has an account, else it fails with ErrNoSuchBucket,
+// ErrNoSuchPrefix or ErrNoSuchOwner. Limits stay what they are, also those that cannot be read. It is for the repair of a
+// store that nobody uses: nothing compares the figures with what they count.
+type RestoreUsage struct {
+	Accounts []quota.Account
+	// Strays are the keys of rows that belong to nothing, as CorruptRow has them for the usage of the zero Scope. They are
+	// removed.
+	Strays [][]byte
+}
+
 func (CreateBucket) mutation()    {}
 func (DeleteBucket) mutation()    {}
 func (SetVersioning) mutation()   {}
@@ -236,6 +247,7 @@ func (AbortUpload) mutation()     {}
 func (MoveBlobs) mutation()       {}
 func (ForgetGarbage) mutation()   {}
 func (RestoreBlobs) mutation()    {}
+func (RestoreUsage) mutation()    {}
 
 // Result is what became of one mutation.
 type Result struct {

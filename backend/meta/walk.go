@@ -1,6 +1,10 @@
 package meta
 
-import "time"
+import (
+	"time"
+
+	"github.com/plimsoll/plimsoll/quota"
+)
 
 // Row is what Walk visits: one of Bucket, ConfigRow, Record, ObjectRow, MarkerRow, Upload, PartRow, BlobRow,
 // GarbageRow, Event, CorruptRow and quota.Account.
@@ -54,4 +58,23 @@ type CorruptRow struct {
 	Table string
 	Key   []byte
 	Err   error // wraps ErrCorrupt
+	// Lost is what only this row could have told. Scope is whose usage or limit that is.
+	Lost  Loss
+	Scope quota.Scope
 }
+
+// Loss says what is lost with a row.
+type Loss uint8
+
+const (
+	// LostOther is nothing that has to do with usage.
+	LostOther Loss = iota
+	// LostCounted is something that usage is counted from: a bucket with its owner, a version, an upload, a part. A recount
+	// may be too low.
+	LostCounted
+	// LostUsage is the usage of a scope, which a recount gives; of the zero Scope where the row belongs to nothing, so that
+	// nothing is lost.
+	LostUsage
+	// LostLimit is the limit of a scope. Nothing else tells it; the scope's account is visited without one.
+	LostLimit
+)

@@ -72,7 +72,7 @@ func (l ledger) loadPrefixes(s snapshot) {
 		of := quota.BucketScope(scope.Name)
 		if bucket, exists := l[of]; exists {
 			a := loadAccount(s, scope)
-			if limit, err := decodeLimit(key, s.table(tableLimits).Get(key)); err == nil && a.err != nil {
+			if limit, err := readLimit(s.table(tableLimits), key); err == nil && a.err != nil {
 				a = account{limit: limit, counting: new(string)}
 			}
 			bucket.prefixes = append(bucket.prefixes, scope.Prefix)
@@ -91,28 +91,39 @@ func (l ledger) own(s snapshot, owner quota.Scope) {
 	l[owner] = a
 }
 
-// loadAccount reads a scope's limit and usage. A new server has none; all others always have a usage row.
+// loadAccount reads a scope's limit and usage.
 func loadAccount(s snapshot, scope quota.Scope) account {
 	var (
-		a         account
-		err       error
-		limitErr  error
-		key       = scopeKey(scope)
-		limitRow  = s.table(tableLimits).Get(key)
-		usageRow  = s.table(tableUsage).Get(key)
-		mustExist = scope.Kind != quota.Server
+		a                  account
+		limitErr, usageErr error
+		key                = scopeKey(scope)
 	)
-	if limitRow != nil {
-		a.limit, limitErr = decodeLimit(key, limitRow)
-	}
-	switch {
-	case usageRow != nil:
-		a.usage, a.counting, err = decodeUsage(key, usageRow)
-	case mustExist:
-		err = corruptRow(tableUsage, key, errors.New("no row"))
-	}
-	a.err = errors.Join(limitErr, err)
+	a.limit, limitErr = readLimit(s.table(tableLimits), key)
+	a.usage, a.counting, usageErr = readUsage(s.table(tableUsage), key)
+	a.err = errors.Join(limitErr, usageErr)
 	return a
+}
+
+// readLimit reads a scope's limit; no row is no limit.
+func readLimit(limits table, key []byte) (quota.Limit, error) {
+	row := limits.Get(key)
+	if row == nil {
+		return quota.Limit{}, nil
+	}
+	return decodeLimit(key, row)
+}
+
+// readUsage reads a scope's usage. A new server has none; all others always have a row.
+func readUsage(usage table, key []byte) (quota.Usage, *string, error) {
+	row := usage.Get(key)
+	switch {
+	case row != nil:
+		return decodeUsage(key, row)
+	case key[0] == serverKey:
+		return quota.Usage{}, nil, nil
+	default:
+		return quota.Usage{}, nil, corruptRow(tableUsage, key, errors.New("no row"))
+	}
 }
 
 // Accounts returns every scope in the order of quota.CompareScopes.

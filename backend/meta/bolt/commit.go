@@ -189,6 +189,8 @@ func (b *batch) apply(m meta.Mutation) (meta.Result, error) {
 		return b.forgetGarbage(m)
 	case meta.RestoreBlobs:
 		return b.restoreBlobs(m)
+	case meta.RestoreUsage:
+		return b.restoreUsage(m)
 	case meta.ForgetEvents:
 		return b.forgetEvents(m)
 	default:

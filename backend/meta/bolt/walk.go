@@ -63,10 +63,38 @@ func (w *walker) rows(table []byte, row func(k, v []byte) (meta.Row, error)) err
 }
 
 func (w *walker) corrupt(table, key []byte, err error) error {
+	row := meta.CorruptRow{Table: string(table), Key: bytes.Clone(key), Err: err}
+	row.Lost, row.Scope = w.lost(table, key, err)
 	if !errors.Is(err, meta.ErrCorrupt) {
-		err = corruptRow(table, key, err)
+		row.Err = corruptRow(table, key, err)
 	}
-	return w.visit(meta.CorruptRow{Table: string(table), Key: bytes.Clone(key), Err: err})
+	return w.visit(row)
+}
+
+// lost returns what is lost with a row that has the error err. A row of usage or limits that belongs to nothing, and can
+// be read, may be all that is left of a scope: it is no stray.
+func (w *walker) lost(table, key []byte, err error) (meta.Loss, quota.Scope) {
+	loss := meta.LostUsage
+	switch string(table) {
+	case string(tableBuckets), string(tableObjects), string(tableVersions), string(tableUploads), string(tableParts):
+		return meta.LostCounted, quota.Scope{}
+	case string(tableUsage):
+	case string(tableLimits):
+		loss = meta.LostLimit
+	default:
+		return meta.LostOther, quota.Scope{}
+	}
+	scope, keyErr := parseScopeKey(key)
+	switch {
+	case errors.Is(err, errOrphan):
+		return meta.LostOther, quota.Scope{}
+	case keyErr == nil && !w.orphaned(scope, key):
+		return loss, scope
+	case loss == meta.LostLimit:
+		return meta.LostOther, quota.Scope{}
+	default:
+		return loss, quota.Scope{}
+	}
 }
 
 func (w *walker) bucketExists(name meta.BucketName) bool {
@@ -83,14 +111,23 @@ func (w *walker) buckets() error {
 	})
 }
 
-// account visits a scope's rows of limits and usage as an account.
+// account visits a scope's rows of limits and usage as an account. Rows that cannot be read are visited as CorruptRows by
+// accountRows; what is not there, by account.
 func (w *walker) account(scope quota.Scope) error {
-	if key := scopeKey(scope); scope.Kind != quota.Server && w.table(tableUsage).Get(key) == nil {
-		return w.corrupt(tableUsage, key, errors.New("no row"))
+	var (
+		a   account
+		err error
+		key = scopeKey(scope)
+	)
+	a.usage, a.counting, err = readUsage(w.table(tableUsage), key)
+	switch {
+	case err != nil && w.table(tableUsage).Get(key) == nil:
+		return w.corrupt(tableUsage, key, err)
+	case err != nil:
+		return nil
 	}
-	a := loadAccount(w.snapshot, scope)
-	if a.err != nil {
-		return nil // its row is visited as a CorruptRow by accounts
+	if a.limit, err = readLimit(w.table(tableLimits), key); err != nil {
+		a.limit = quota.Limit{}
 	}
 	return w.visit(a.public(scope))
 }
@@ -132,13 +169,13 @@ func (w *walker) accountRows() error {
 	check := func(decode func(k, v []byte) error) func(k, v []byte) (meta.Row, error) {
 		return func(k, v []byte) (meta.Row, error) {
 			scope, err := parseScopeKey(k)
-			if err != nil {
-				return nil, err
+			if err == nil {
+				err = decode(k, v)
 			}
-			if w.orphaned(scope, k) {
-				return nil, errOrphan
+			if err == nil && w.orphaned(scope, k) {
+				err = errOrphan
 			}
-			return nil, decode(k, v)
+			return nil, err
 		}
 	}
 	err := w.rows(tableLimits, check(func(k, v []byte) error { _, err := decodeLimit(k, v); return err }))

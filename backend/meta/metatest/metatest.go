@@ -72,6 +72,7 @@ func Run(t *testing.T, open Open) {
 		{"visible within the batch", testWithinBatch},
 		{"garbage", testGarbage},
 		{"places", testPlaces},
+		{"restored usage", testRestoreUsage},
 		{"reopen", testReopen},
 		{"close", testClose},
 		{"cancelled", testCancelled},
