@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,10 @@ type CheckReport struct {
 	// how many it has restored; what else is reported is the state after that.
 	Repairable int64 `json:"repairable"`
 	Repaired   int64 `json:"repaired"`
+	// RepairableUsage and RepairedUsage are the same of the rows that have the usage of the server, of users, buckets and
+	// prefixes: those that are lost, or cannot be read, or differ from a recount, where that can be trusted.
+	RepairableUsage int64 `json:"repairable_usage"`
+	RepairedUsage   int64 `json:"repaired_usage"`
 	// Problems says what is wrong, one sentence each; empty where the store is sound.
 	Problems []string `json:"problems"`
 }
@@ -105,17 +110,22 @@ type checker struct {
 	uploads map[meta.UploadID]int64         // what the row says its parts have
 	parts   map[meta.UploadID]int64         // what they have
 	counted map[quota.Scope]quota.Usage
-	stated  map[quota.Scope]quota.Usage
+	stated  map[quota.Scope]quota.Account
 	// prefixes are the accounts of the prefixes that have limits, by bucket. A walk visits them before what they count.
 	prefixes map[meta.BucketName][]quota.Account
+	// lost are the scopes whose usage is not there or cannot be read, strays the keys of rows of usage that belong to none.
+	lost   map[quota.Scope]bool
+	strays [][]byte
 
 	refs map[meta.BlobID]*refs
 	// elsewhere are the places of blobs that are referred to, other than those that their rows say.
 	elsewhere map[meta.BlobID][]blob.Place
-	// unread says that rows of objects or parts cannot be read: references are more than a recount gives.
+	// unread says that rows which usage is counted from, those of objects and parts among them, cannot be read: usage and
+	// references are more than a recount gives.
 	unread bool
-	// restorable are the rows that should be there instead of those that are.
+	// restorable are the rows that should be there instead of those that are, usage those of usage.
 	restorable []meta.BlobRow
+	usage      []quota.Account
 }
 
 // refs is what is known of one blob.
@@ -135,7 +145,8 @@ func newChecker(dirty bool) *checker {
 		uploads: make(map[meta.UploadID]int64),
 		parts:   make(map[meta.UploadID]int64),
 		counted: make(map[quota.Scope]quota.Usage),
-		stated:  make(map[quota.Scope]quota.Usage),
+		stated:  make(map[quota.Scope]quota.Account),
+		lost:    make(map[quota.Scope]bool),
 		refs:    make(map[meta.BlobID]*refs),
 
 		prefixes:  make(map[meta.BucketName][]quota.Account),
@@ -225,17 +236,36 @@ func (c *checker) row(row meta.Row) error {
 	case meta.GarbageRow:
 		c.of(r.Blob).garbage = true
 	case meta.CorruptRow:
-		c.unread = true
-		c.problem("table %s, key %q: %v", r.Table, r.Key, r.Err)
+		c.corrupt(r)
 	case quota.Account:
-		c.stated[r.Scope] = r.Usage
-		if bucket := meta.BucketName(r.Scope.Name); r.Scope.Kind == quota.Prefix {
-			c.prefixes[bucket] = append(c.prefixes[bucket], r)
-		}
+		c.stated[r.Scope] = r
+		c.prefix(r)
 	default:
 		c.problem("a row of an unknown kind, %T", row)
 	}
 	return nil
+}
+
+func (c *checker) corrupt(r meta.CorruptRow) {
+	c.problem("table %s, key %q: %v", r.Table, r.Key, r.Err)
+	switch {
+	case r.Lost == meta.LostCounted:
+		c.unread = true
+	case r.Lost == meta.LostLimit:
+		c.problem("%s: its limit cannot be read, and nothing else tells it", r.Scope)
+	case r.Lost == meta.LostUsage && r.Scope == quota.Scope{}:
+		c.strays = append(c.strays, r.Key)
+	case r.Lost == meta.LostUsage:
+		c.lost[r.Scope] = true
+		c.prefix(quota.Account{Scope: r.Scope}) // all of it is counted
+	}
+}
+
+// prefix has a prefix counted, where the account is one's.
+func (c *checker) prefix(a quota.Account) {
+	if bucket := meta.BucketName(a.Scope.Name); a.Scope.Kind == quota.Prefix {
+		c.prefixes[bucket] = append(c.prefixes[bucket], a)
+	}
 }
 
 func (c *checker) count(bucket meta.BucketName, key meta.Key, d quota.Delta) {
@@ -339,9 +369,11 @@ func (c *checker) compareUsage() {
 	for name, owner := range c.buckets {
 		c.counted[owner] = c.counted[owner].Apply(quota.Delta(c.counted[quota.BucketScope(string(name))]))
 	}
+	wrong := maps.Clone(c.lost)
 	for scope, stated := range c.stated {
-		if counted := c.counted[scope]; counted != stated {
-			c.problem("%s: usage is %+v, a recount gives %+v", scope, stated, counted)
+		if counted := c.counted[scope]; counted != stated.Usage {
+			wrong[scope] = true
+			c.problem("%s: usage is %+v, a recount gives %+v", scope, stated.Usage, counted)
 		}
 		if !c.exists(scope) {
 			c.problem("usage of bucket %q, which does not exist", scope.Name)
@@ -349,12 +381,14 @@ func (c *checker) compareUsage() {
 	}
 	for scope, counted := range c.counted {
 		if _, ok := c.stated[scope]; !ok {
-			c.problem("%s has no usage row, a recount gives %+v", scope, counted)
+			wrong[scope] = true
+			c.problem("%s has no usage row that can be read, a recount gives %+v", scope, counted)
 		}
 		if !c.exists(scope) {
 			c.problem("rows of bucket %q, which does not exist", scope.Name)
 		}
 	}
+	c.findUsage(wrong)
 	for id, counted := range c.parts {
 		if _, ok := c.uploads[id]; !ok {
 			c.problem("parts of upload %s, which does not exist, with %d bytes", id, counted)

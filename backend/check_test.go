@@ -176,11 +176,39 @@ func soundRows() map[string]meta.Row {
 	}
 }
 
+// checkRows checks soundRows with others: these replace those of the same name, or come to them; a nil row is taken away.
+func checkRows(t *testing.T, others map[string]meta.Row) *checker {
+	t.Helper()
+	rows := soundRows()
+	for name, row := range others {
+		if rows[name] = row; row == nil {
+			delete(rows, name)
+		}
+	}
+	c := newChecker(false)
+	for _, first := range []bool{true, false} { // accounts and what of them is lost; all others in any order
+		for _, row := range rows {
+			_, account := row.(quota.Account)
+			corrupt, _ := row.(meta.CorruptRow)
+			if (account || corrupt.Lost == meta.LostUsage) != first {
+				continue
+			}
+			if err := c.row(row); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c.blob(blob.Ref{ID: blob.ID{1}, Size: 10}, nil)
+	c.blob(blob.Ref{ID: blob.ID{2}, Size: 5}, nil)
+	c.compareUsage()
+	c.compareBlobs()
+	return c
+}
+
 func TestCheckReportsRowsThatContradictEachOther(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		// rows replace those of the same name, or come to them; a nil row is taken away.
-		rows map[string]meta.Row
+		rows map[string]meta.Row // as checkRows takes them
 		want string
 	}{
 		{"sound rows", nil, ""},
@@ -267,30 +295,16 @@ func TestCheckReportsRowsThatContradictEachOther(t *testing.T) {
 		{"a row that cannot be read", map[string]meta.Row{
 			"more": meta.CorruptRow{Table: "objects", Key: []byte("k"), Err: meta.ErrCorrupt},
 		}, `table objects, key "k": corrupt metadata`},
+		{"a limit that cannot be read", map[string]meta.Row{
+			"more": meta.CorruptRow{Table: "limits", Err: meta.ErrCorrupt, Lost: meta.LostLimit, Scope: bucketB},
+		}, `Bucket "b": its limit cannot be read, and nothing else tells it`},
+		{"usage that cannot be read", map[string]meta.Row{
+			"account": meta.CorruptRow{Table: "usage", Err: meta.ErrCorrupt, Lost: meta.LostUsage, Scope: bucketB},
+		}, `Bucket "b" has no usage row that can be read, a recount gives {Bytes:10`},
 		{"a row of an unknown kind", map[string]meta.Row{"more": 7}, "unknown kind"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			rows := soundRows()
-			for name, row := range test.rows {
-				if rows[name] = row; row == nil {
-					delete(rows, name)
-				}
-			}
-			c := newChecker(false)
-			for _, accounts := range []bool{true, false} { // those come first; all others in any order
-				for _, row := range rows {
-					if _, is := row.(quota.Account); is != accounts {
-						continue
-					}
-					if err := c.row(row); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			c.blob(blob.Ref{ID: blob.ID{1}, Size: 10}, nil)
-			c.blob(blob.Ref{ID: blob.ID{2}, Size: 5}, nil)
-			c.compareUsage()
-			c.compareBlobs()
+			c := checkRows(t, test.rows)
 			said := slices.ContainsFunc(c.report.Problems, func(p string) bool { return strings.Contains(p, test.want) })
 			if (test.want != "") != said || (test.want == "") != (len(c.report.Problems) == 0) {
 				t.Errorf("problems %q, want one with %q", c.report.Problems, test.want)

@@ -18,16 +18,18 @@ import (
 type checkCommand struct {
 	Data string `default:"./plimsoll-data" env:"PLIMSOLL_DATA" placeholder:"DIR" help:"Data directory (${default})."`
 	Deep bool   `help:"Read every object and verify its checksums, too."`
-	// Repair changes the metadata, and only where the blobs say beyond doubt what it must be.
-	Repair bool `help:"Restore lost or wrong rows of blobs from what is stored, and check again."`
+	// Repair changes the metadata, and only where what is stored says beyond doubt what it must be.
+	Repair bool `help:"Restore lost or wrong rows of blobs and of usage from what is stored, and check again."`
 	JSON   bool `name:"json" help:"Write JSON."`
 }
 
 // Help is shown by kong.
 func (c *checkCommand) Help() string {
 	return "Recounts everything: every object has its data with the right size, all data belongs to an object, and " +
-		"usage is what a recount gives. Says what is wrong, and how many blobs --repair would bring back. Exits with 0 " +
-		"where the store is sound, or is after --repair, and with 1 where something is wrong or it cannot be checked."
+		"usage is what a recount gives. Says what is wrong, and what of it --repair would put right: the rows of blobs that " +
+		"are there, and the usage of the server, users, buckets and prefixes, where every object, version and upload can " +
+		"be counted. Exits with 0 where the store is sound, or is after --repair, and with 1 where something is wrong or " +
+		"it cannot be checked."
 }
 
 // Run implements the command.
@@ -65,13 +67,19 @@ func writeReport(w io.Writer, r backend.CheckReport) error {
 			return err
 		}
 	}
-	if r.Repaired > 0 {
-		if _, err := fmt.Fprintf(w, "repaired the rows of %s\n", plural(r.Repaired, "blob")); err != nil {
-			return err
+	for _, line := range []struct {
+		n            int64
+		format, noun string
+	}{
+		{r.Repaired, "repaired the rows of %s\n", "blob"},
+		{r.RepairedUsage, "repaired %s\n", "usage row"},
+		{r.Repairable, "--repair restores the rows of %s\n", "blob"},
+		{r.RepairableUsage, "--repair restores %s\n", "usage row"},
+	} {
+		if line.n == 0 {
+			continue
 		}
-	}
-	if r.Repairable > 0 {
-		if _, err := fmt.Fprintf(w, "--repair restores the rows of %s\n", plural(r.Repairable, "blob")); err != nil {
+		if _, err := fmt.Fprintf(w, line.format, plural(line.n, line.noun)); err != nil {
 			return err
 		}
 	}

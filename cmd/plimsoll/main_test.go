@@ -65,6 +65,7 @@ func TestScripts(t *testing.T) {
 			"watched":   watched,
 			"become":    become,
 			"damage":    damage,
+			"misstate":  misstate,
 		},
 	})
 }
@@ -213,6 +214,18 @@ func damage(ts *testscript.TestScript, _ bool, _ []string) {
 	if !errors.Is(err, found) {
 		ts.Fatalf("there is no blob to remove: %v", err)
 	}
+}
+
+// misstate makes the usage of a bucket, which has no limit, unreadable.
+func misstate(ts *testscript.TestScript, _ bool, args []string) {
+	path := filepath.Join(ts.Getenv("PLIMSOLL_DATA"), "meta.db")
+	content, err := os.ReadFile(path)
+	ts.Check(err)
+	row := []byte("b" + args[0] + "\x01") // its key, and the version of its value
+	if !bytes.Contains(content, row) {
+		ts.Fatalf("there is no usage of %s", args[0])
+	}
+	ts.Check(os.WriteFile(path, bytes.ReplaceAll(content, row, append(row[:len(row)-1:len(row)-1], 9)), 0o600))
 }
 
 // certify makes a self-signed certificate for 127.0.0.1, cert.pem, and its key, key.pem.

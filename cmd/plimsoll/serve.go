@@ -208,6 +208,10 @@ func (c *serveCommand) openStore(ctx context.Context, log *slog.Logger) (*backen
 		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter,
 		Thresholds: c.QuotaThresholds, MetricsBuckets: c.MetricsBuckets, Log: log,
 	})
+	if errors.Is(err, meta.ErrCorrupt) {
+		return nil, fmt.Errorf("%w; \"plimsoll check --data %s\" says what is wrong, and what --repair would put right",
+			explainOpen(c.Data, err), absolute(c.Data))
+	}
 	if err != nil {
 		return nil, explainOpen(c.Data, err)
 	}
