@@ -21,10 +21,9 @@ type quotaCommands struct {
 	Check   quotaCheckCommand    `cmd:"" help:"Ask whether something would fit now: exit code 0 if so, 1 if not."`
 }
 
-// scopeArgument is a bucket, a prefix in it, all buckets of a user, or the server.
+// scopeArgument is a bucket, all buckets of a user, or the server.
 type scopeArgument struct {
 	Bucket string `arg:"" optional:"" help:"Bucket."`
-	Prefix string `placeholder:"PREFIX" help:"The keys of the bucket that begin so, and not the whole bucket."`
 	User   string `placeholder:"NAME" help:"All buckets that this user owns together, and not a bucket."`
 	Server bool   `help:"The whole server, and not a bucket."`
 }
@@ -40,9 +39,6 @@ func (s *scopeArgument) Validate() error {
 	if given != 1 {
 		return errors.New("name a bucket, or give --server or --user")
 	}
-	if s.Prefix != "" && s.Bucket == "" {
-		return errors.New("--prefix is one in a bucket: name that")
-	}
 	return nil
 }
 
@@ -52,15 +48,42 @@ func (s *scopeArgument) scope() quota.Scope {
 		return quota.ServerScope
 	case s.User != "":
 		return quota.OwnerScope(s.User)
-	case s.Prefix != "":
-		return quota.PrefixScope(s.Bucket, s.Prefix)
 	default:
 		return quota.BucketScope(s.Bucket)
 	}
 }
 
-type quotaSetCommand struct {
+// limitArgument is what may have a limit: one of those, or a prefix in a bucket.
+type limitArgument struct {
 	scopeArgument
+	// Prefix is nil where it is not given. One that is given and empty would be the whole bucket, which nobody means who
+	// names a prefix.
+	Prefix *string `placeholder:"PREFIX" help:"The keys of the bucket that begin so, and not the whole bucket."`
+}
+
+// Validate is called by kong.
+func (l *limitArgument) Validate() error {
+	if err := l.scopeArgument.Validate(); err != nil || l.Prefix == nil {
+		return err
+	}
+	switch {
+	case l.Bucket == "":
+		return errors.New("--prefix is one in a bucket: name that")
+	case *l.Prefix == "":
+		return errors.New("--prefix is empty: leave it out for the whole bucket")
+	}
+	return nil
+}
+
+func (l *limitArgument) scope() quota.Scope {
+	if l.Prefix != nil {
+		return quota.PrefixScope(l.Bucket, *l.Prefix)
+	}
+	return l.scopeArgument.scope()
+}
+
+type quotaSetCommand struct {
+	limitArgument
 	MaxBytes   *size  `placeholder:"SIZE|none" help:"Largest number of bytes stored."`
 	MaxObjects *count `placeholder:"N|none" help:"Largest number of objects stored."`
 	clientFlags
@@ -71,7 +94,7 @@ func (c *quotaSetCommand) Validate() error {
 	if c.MaxBytes == nil && c.MaxObjects == nil {
 		return errors.New("give --max-bytes, --max-objects or both")
 	}
-	return c.scopeArgument.Validate()
+	return c.limitArgument.Validate()
 }
 
 // Run implements the command.
@@ -87,7 +110,7 @@ func (c *quotaSetCommand) Run(stdout io.Writer) error {
 }
 
 type quotaGetCommand struct {
-	scopeArgument
+	limitArgument
 	clientFlags
 }
 
@@ -121,18 +144,18 @@ func (c *quotaListCommand) Run(stdout io.Writer) error {
 }
 
 type quotaClearCommand struct {
-	scopeArgument
+	limitArgument
 	clientFlags
 }
 
 // Run implements the command.
 func (c *quotaClearCommand) Run(stdout io.Writer) error {
 	return c.with(func(ctx context.Context, client *adminclient.Client) error {
+		if c.Prefix != nil {
+			return c.clearPrefix(ctx, client, stdout)
+		}
 		if err := client.ClearQuota(ctx, c.scope()); err != nil {
 			return err
-		}
-		if c.Prefix != "" { // nothing is counted for it any more
-			return writeRemoved(stdout, c.JSON, "the limit of", c.Bucket+"/"+c.Prefix)
 		}
 		account, err := client.Quota(ctx, c.scope())
 		if err != nil {
@@ -140,4 +163,25 @@ func (c *quotaClearCommand) Run(stdout io.Writer) error {
 		}
 		return writeAccount(stdout, c.JSON, account)
 	})
+}
+
+// clearPrefix removes the limit of a prefix, of which nothing is counted then. It says where there was none: the prefix
+// may be misspelled.
+func (c *quotaClearCommand) clearPrefix(ctx context.Context, client *adminclient.Client, stdout io.Writer) error {
+	name := c.Bucket + "/" + *c.Prefix
+	_, err := client.Quota(ctx, c.scope())
+	if problem := (*adminclient.Problem)(nil); errors.As(err, &problem) && problem.Code() == "NoSuchPrefix" {
+		if c.JSON {
+			return writeJSON(stdout, struct{}{})
+		}
+		_, err = io.WriteString(stdout, name+" has no limit.\n")
+		return err
+	}
+	if err == nil {
+		err = client.ClearQuota(ctx, c.scope())
+	}
+	if err != nil {
+		return err
+	}
+	return writeRemoved(stdout, c.JSON, "the limit of", name)
 }

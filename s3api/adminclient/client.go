@@ -251,9 +251,14 @@ func (c *Client) DeleteBucket(ctx context.Context, name string) error {
 
 var errNoName = errors.New("the bucket's name is empty")
 
-func quotaPath(scope quota.Scope) (string, error) { return scopePath("quotas", scope) }
+func quotaPath(scope quota.Scope) (string, error) {
+	if scope.Kind == quota.Prefix && scope.Name != "" && scope.Prefix != "" {
+		return "quotas/buckets/" + url.PathEscape(scope.Name) + "/prefixes/" + url.PathEscape(scope.Prefix), nil
+	}
+	return scopePath("quotas", scope)
+}
 
-// scopePath returns the path of a resource that each scope has.
+// scopePath returns the path of a resource that each scope has but for prefixes.
 func scopePath(resource string, scope quota.Scope) (string, error) {
 	switch {
 	case scope == quota.ServerScope:
@@ -262,8 +267,6 @@ func scopePath(resource string, scope quota.Scope) (string, error) {
 		return resource + "/buckets/" + url.PathEscape(scope.Name), nil
 	case scope.Kind == quota.Bucket:
 		return "", errNoName
-	case scope.Kind == quota.Prefix && scope.Name != "" && scope.Prefix != "":
-		return "quotas/buckets/" + url.PathEscape(scope.Name) + "/prefixes/" + url.PathEscape(scope.Prefix), nil
 	case scope.Kind == quota.Owner:
 		return named(resource, "owners", scope.Name)
 	default:

@@ -23,6 +23,13 @@ func TestReportsAndRelief(t *testing.T) {
 	if _, err := c.History(ctx, quota.BucketScope("none")); !isProblem(err, "NoSuchBucket") {
 		t.Errorf("history of nothing: %v", err)
 	}
+	raw := quota.PrefixScope("photos", "raw/")
+	if _, err := c.ChangeQuota(ctx, raw, adminapi.Limit{MaxBytes: new(int64(5))}); err != nil {
+		t.Fatal(err)
+	}
+	if h, err := c.History(ctx, raw); err == nil {
+		t.Errorf("a prefix, which has no history, has %+v", h)
+	}
 	if _, err := c.History(ctx, quota.BucketScope("")); err == nil {
 		t.Error("history of no name")
 	}
