@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// age is how old something is at the least: 30d, 24h, 1d12h, 0.
+// age is how old something is at the least, or becomes at the most: 30d, 24h, 1d12h, 0.
 type age time.Duration
 
 // maxAge is the largest age, a century.
@@ -23,7 +23,7 @@ func (a *age) UnmarshalText(text []byte) error {
 // parseAge reads days, and what time.ParseDuration reads after them.
 func parseAge(text string) (time.Duration, error) {
 	text = strings.TrimSpace(text)
-	wrong := fmt.Errorf("%q is not an age; write 30d, 24h, 1d12h or 0", text)
+	wrong := fmt.Errorf("%q is not a duration; write 30d, 24h, 1d12h or 0", text)
 	rest, sum := text, time.Duration(0)
 	if days, after, found := strings.Cut(text, "d"); found {
 		n, err := strconv.ParseUint(days, 10, 32)

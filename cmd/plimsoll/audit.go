@@ -43,7 +43,7 @@ func (f auditFlags) open(c *serveCommand, log *slog.Logger) (*audit.Log, error) 
 }
 
 type auditCommand struct {
-	Since sinceFlag `placeholder:"TIME|DURATION" help:"Only what was tried since then: 2026-05-01, 2026-05-01T12:00:00Z, or 24h for the last day."`
+	Since sinceFlag `placeholder:"TIME|DURATION" help:"Only what was tried since then: 2026-05-01, 2026-05-01T12:00:00Z, or 24h or 7d for the time up to now."`
 	User  string    `placeholder:"NAME" help:"Only what this user tried."`
 	clientFlags
 }
@@ -59,7 +59,7 @@ type sinceFlag struct{ time.Time }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *sinceFlag) UnmarshalText(text []byte) error {
-	if ago, err := time.ParseDuration(string(text)); err == nil && ago >= 0 {
+	if ago, err := parseAge(string(text)); err == nil {
 		s.Time = time.Now().Add(-ago)
 		return nil
 	}
@@ -69,7 +69,7 @@ func (s *sinceFlag) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is neither a time like 2026-05-01 or 2026-05-01T12:00:00Z nor a duration like 24h", text)
+	return fmt.Errorf("%q is neither a time like 2026-05-01 or 2026-05-01T12:00:00Z nor a duration like 24h or 7d", text)
 }
 
 // Run implements the command.

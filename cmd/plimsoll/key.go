@@ -27,14 +27,7 @@ type keyArgument struct {
 
 // expiryFlag is how long a new key can be used.
 type expiryFlag struct {
-	Expires time.Duration `placeholder:"DURATION" help:"For how long the new key can be used, such as 720h; for ever if not given."`
-}
-
-func (e *expiryFlag) check() error {
-	if e.Expires < 0 {
-		return errors.New("--expires cannot be negative")
-	}
-	return nil
+	Expires age `placeholder:"DURATION" help:"For how long the new key can be used, such as 30d or 12h; for ever if not given."`
 }
 
 // at returns when the key expires; zero for never.
@@ -42,7 +35,7 @@ func (e *expiryFlag) at() time.Time {
 	if e.Expires == 0 {
 		return time.Time{}
 	}
-	return time.Now().Add(e.Expires)
+	return time.Now().Add(time.Duration(e.Expires))
 }
 
 // keyCreateCommand cannot call its flags --access-key and --secret-key-file: those are who gives the command.
@@ -54,9 +47,6 @@ type keyCreateCommand struct {
 	KeySecretFile string `placeholder:"FILE" help:"File with its secret key; chosen at random if not given."`
 	clientFlags
 }
-
-// Validate is called by kong.
-func (c *keyCreateCommand) Validate() error { return c.check() }
 
 // Run implements the command.
 func (c *keyCreateCommand) Run(stdout io.Writer, stderr diagnostics) error {
@@ -73,25 +63,16 @@ func (c *keyCreateCommand) Run(stdout io.Writer, stderr diagnostics) error {
 
 type keyRotateCommand struct {
 	keyArgument
-	Grace time.Duration `default:"24h" placeholder:"DURATION" help:"For how long the old key can still be used (${default}); 0s ends it at once."`
+	Grace age `default:"24h" placeholder:"DURATION" help:"For how long the old key can still be used (${default}); 0 ends it at once."`
 	expiryFlag
 	clientFlags
-}
-
-// Validate is called by kong.
-func (c *keyRotateCommand) Validate() error {
-	if c.Grace < 0 {
-		return errors.New("--grace cannot be negative")
-	}
-	return c.check()
 }
 
 // Run implements the command.
 func (c *keyRotateCommand) Run(stdout io.Writer, stderr diagnostics) error {
 	return c.makeKey(stdout, stderr, func(ctx context.Context, client *adminclient.Client) (adminapi.CreatedKey, error) {
 		// Rounded up: the key is to last for as long as was said.
-		grace := int64((c.Grace + time.Second - 1) / time.Second)
-		return client.RotateKey(ctx, c.ID, adminapi.Rotation{GraceSeconds: grace, Expires: c.at()})
+		return client.RotateKey(ctx, c.ID, adminapi.Rotation{GraceSeconds: *c.Grace.seconds(), Expires: c.at()})
 	})
 }
 

@@ -53,7 +53,7 @@ type serveCommand struct {
 	TLSCert string   `name:"tls-cert" env:"PLIMSOLL_TLS_CERT" placeholder:"FILE" help:"Certificate chain in PEM; serves https."`
 	TLSKey  string   `name:"tls-key" env:"PLIMSOLL_TLS_KEY" placeholder:"FILE" help:"Its private key in PEM."`
 
-	AbortUploadsAfter time.Duration `default:"168h" env:"PLIMSOLL_ABORT_UPLOADS_AFTER" placeholder:"DURATION" help:"Abort multipart uploads that were begun so long ago and are still not completed; 0 keeps them (${default})."`
+	AbortUploadsAfter age `default:"7d" env:"PLIMSOLL_ABORT_UPLOADS_AFTER" placeholder:"DURATION" help:"Abort multipart uploads that were begun so long ago and are still not completed; 0 keeps them (${default})."`
 
 	RetryAfter      time.Duration `default:"1h" env:"PLIMSOLL_RETRY_AFTER" placeholder:"DURATION" help:"Retry-After of a refusal for want of space (${default})."`
 	QuotaHeaders    bool          `default:"true" negatable:"" env:"PLIMSOLL_QUOTA_HEADERS" help:"Tell in the answer to every write how much of the tightest limit is left (${default})."`
@@ -83,9 +83,6 @@ func (c *serveCommand) Validate() error {
 	}
 	if c.RetryAfter < 0 || c.ShutdownTimeout < 0 {
 		return errors.New("--retry-after and --shutdown-timeout cannot be negative")
-	}
-	if c.AbortUploadsAfter < 0 {
-		return errors.New("--abort-uploads-after cannot be negative")
 	}
 	if c.IdleTimeout <= 0 {
 		return errors.New("--idle-timeout must be more than 0")
@@ -205,7 +202,7 @@ func (c *serveCommand) openStore(ctx context.Context, log *slog.Logger) (*backen
 		return nil, err
 	}
 	store, err := backend.Open(backend.Options{
-		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: c.AbortUploadsAfter,
+		Dir: c.Data, NoSync: c.Sync == "none", Reserve: reserve, AbortUploadsAfter: time.Duration(c.AbortUploadsAfter),
 		Thresholds: c.QuotaThresholds, MetricsBuckets: c.MetricsBuckets, Log: log,
 	})
 	if errors.Is(err, meta.ErrCorrupt) {
