@@ -289,6 +289,9 @@ func (rq *request) quotaExceeded(q *quota.ExceededError) *Error {
 		}
 	}
 	message := fmt.Sprintf("%s has a limit of %s and holds %s", scope, show(q.Total), show(q.Used))
+	if over := q.Used - q.Total; over > 0 { // the limit was lowered; rounded, the two may look the same
+		message += fmt.Sprintf(", which is %s over it", show(over))
+	}
 	if over := q.Requested - q.Available(); over > 0 {
 		message += fmt.Sprintf("; this request needs %s more than is left", show(over))
 	}
@@ -304,17 +307,22 @@ func (rq *request) quotaExceeded(q *quota.ExceededError) *Error {
 }
 
 func (rq *request) insufficientStorage(e *backend.InsufficientStorageError) *Error {
-	message := fmt.Sprintf("The disk has %s left for objects; this request needs %s.",
-		humanBytes(e.Available), humanBytes(e.Requested))
-	if e.Cause != nil {
-		message = "The disk is full: " + e.Cause.Error() + "."
-	}
+	var errno syscall.Errno
+	beside := "for objects"
 	if e.Transient {
-		message = fmt.Sprintf("The disk has %s left beside uploads that are arriving; this request needs %s.",
-			humanBytes(e.Available), humanBytes(e.Requested))
+		beside = "beside uploads that are arriving"
+	}
+	message := fmt.Sprintf("The disk has %s left %s", humanBytes(e.Available), beside)
+	switch {
+	case errors.As(e.Cause, &errno): // and not its path, which is the server's own affair
+		message = "The disk is full: " + errno.Error()
+	case e.Cause != nil:
+		message = "The disk is full"
+	case e.Requested > 0:
+		message += "; this request needs " + humanBytes(e.Requested)
 	}
 	return rq.insufficient(&quotaFigures{
-		Code: "InsufficientStorage", Message: message, Scope: string(quota.Disk),
+		Code: "InsufficientStorage", Message: message + ".", Scope: string(quota.Disk),
 		Total: e.Total, Used: max(0, e.Total-e.Available), Available: e.Available, Requested: e.Requested,
 		SuggestedAction: "Free space on the server's disk, or delete objects.",
 	}, e.Transient)
@@ -345,7 +353,8 @@ func humanBytes(n int64) string {
 		return strconv.FormatInt(n, 10) + " B"
 	}
 	value, unit := float64(n), -1
-	for value >= 1024 && unit < len("KMGTPE")-1 {
+	// 1023.95 and more would be written as 1024.0.
+	for value >= 1023.95 && unit < len("KMGTPE")-1 {
 		value, unit = value/1024, unit+1
 	}
 	return strconv.FormatFloat(value, 'f', 1, 64) + " " + "KMGTPE"[unit:unit+1] + "iB"
