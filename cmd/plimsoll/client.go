@@ -90,6 +90,8 @@ func (f *clientFlags) explain(err error) error {
 			return fmt.Errorf("%w (request %s)", problem, problem.Instance)
 		}
 		return problem
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%s is a server for http: begin its URL with that", f.Endpoint)
 	case errors.As(err, &authority):
 		return fmt.Errorf("%s: its certificate is not trusted: give it with --ca-file", unreachable)
 	case errors.As(err, &errno):

@@ -112,7 +112,10 @@ func (c *usageCommand) show(ctx context.Context, client *adminclient.Client, std
 	if err := writeAccounts(stdout, all); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "\nThe disk has %s of %s free for objects.\n",
+	if len(all) > 0 {
+		fmt.Fprintln(stdout)
+	}
+	_, err = fmt.Fprintf(stdout, "The disk has %s of %s free for objects.\n",
 		humanBytes(overview.DiskFreeBytes), humanBytes(overview.DiskSizeBytes))
 	return err
 }

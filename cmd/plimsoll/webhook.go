@@ -29,8 +29,8 @@ type webhookArgument struct {
 
 // webhookSettingsFlags are what a webhook is made with and may be changed to.
 type webhookSettingsFlags struct {
-	Events     []string `placeholder:"TYPE" help:"Events to send whatever the buckets' configurations say: quota.threshold, quota.refused, s3:ObjectCreated:*, * and others; none for none (quota.threshold,quota.refused)."`
-	Secret     string   `placeholder:"SECRET" help:"Secret to sign with, 16 to 256 bytes; made if not given. Others on this machine may see it here: rather give a file."`
+	Events     []string `placeholder:"TYPE" help:"Events to send whatever the buckets' configurations say: quota.threshold, quota.refused, s3:ObjectCreated:*, * and others; none for none. A new webhook gets the first two if not given."`
+	Secret     string   `placeholder:"SECRET" help:"Secret to sign with, 16 to 256 bytes; that of a new webhook is made if not given. Others on this machine may see it here: rather give a file."`
 	SecretFile string   `placeholder:"FILE" help:"File with the secret."`
 }
 

@@ -38,6 +38,9 @@ type Problem = adminapi.Problem
 // maxAnswerBytes bounds what is read of an answer: some 100,000 buckets.
 const maxAnswerBytes = 64 << 20
 
+// plainToTLS is what a server of net/http answers to a request without TLS where it wants one.
+const plainToTLS = "Client sent an HTTP request to an HTTPS server"
+
 // Client is a client for one server.
 type Client struct {
 	endpoint             string // without a slash at the end
@@ -367,6 +370,9 @@ func (c *Client) read(response *http.Response, content []byte, answer any) error
 			return fmt.Errorf("the problem that %s answered with is not JSON: %w", c.endpoint, err)
 		}
 		return p
+	}
+	if response.StatusCode == http.StatusBadRequest && bytes.HasPrefix(content, []byte(plainToTLS)) {
+		return fmt.Errorf("%s is a server for https: begin its URL with that", c.endpoint)
 	}
 	if response.StatusCode/100 != 2 || (answer != nil && mediaType != "application/json") {
 		return fmt.Errorf("%s answers %s, and not as a Plimsoll server does", c.endpoint, response.Status)
