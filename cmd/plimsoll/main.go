@@ -57,9 +57,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run runs one command line and returns its exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	unsetEmpty()
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = asOthers(args)
 	var c commands
 	parser, err := kong.New(&c,
 		kong.Name("plimsoll"),
@@ -82,6 +80,20 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitFailed
 	}
 	return 0
+}
+
+// asOthers understands what most programs do: nothing at all and "help" ask for help, "--version" for the version.
+func asOthers(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(args[1:len(args):len(args)], "--help")
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	default:
+		return args
+	}
 }
 
 // unsetEmpty makes a PLIMSOLL_ variable that is set to nothing the same as one that is not set: that is how container

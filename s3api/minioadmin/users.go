@@ -178,8 +178,11 @@ func (rq *request) ownsNothing(u iam.User) error {
 	if first == "" {
 		return nil
 	}
-	return failure("UserOwnsBuckets", http.StatusConflict, fmt.Sprintf(
-		"User %q owns bucket %q and %d others. Remove them first, or disable the user.", u.Name, first, others))
+	message := fmt.Sprintf("User %q owns bucket %q. Remove it first, or disable the user.", u.Name, first)
+	if others > 0 {
+		message = fmt.Sprintf("User %q owns bucket %q and %d more. Remove them first, or disable the user.", u.Name, first, others)
+	}
+	return failure("UserOwnsBuckets", http.StatusConflict, message)
 }
 
 // accountInfo is the answer to "accountinfo"; its fields have Go's names.

@@ -104,7 +104,7 @@ func TestUsersRefuses(t *testing.T) {
 	if err := f.store.SetLimit(context.Background(), scope, quota.Limit{MaxBytes: 5}); err != nil {
 		t.Fatal(err)
 	}
-	f.call(root, "DELETE", "remove-user?accessKey=alice", "").refused(409, "UserOwnsBuckets", `"hers"`)
+	f.call(root, "DELETE", "remove-user?accessKey=alice", "").refused(409, "UserOwnsBuckets", `"alice" owns bucket "hers". Remove`)
 	if err := f.store.DeleteBucket(context.Background(), "hers"); err != nil {
 		t.Fatal(err)
 	}
