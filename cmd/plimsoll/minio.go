@@ -22,7 +22,7 @@ func asMinIO(args []string) []string {
 	for i, arg := range args[1:] {
 		// args[i] is the one before: after a flag this may be its value.
 		directory := !strings.HasPrefix(arg, "-") && !strings.HasPrefix(args[i], "-")
-		if directory || strings.HasPrefix(arg, "--console-address") {
+		if directory || strings.HasPrefix(arg, "--console-address") || arg == "--help" || arg == "-h" {
 			return append([]string{"server-dir"}, args[1:]...)
 		}
 	}

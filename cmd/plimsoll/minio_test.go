@@ -13,6 +13,8 @@ func TestAsMinIO(t *testing.T) {
 		"server --console-address :9001 /data":        true,
 		"server --console-address=:9001":              true,
 		"server --address :9000 /data":                true,
+		"server --help":                               true,
+		"server -h":                                   true,
 		"server":                                      false,
 		"server --json":                               false,
 		"server --endpoint http://127.0.0.1:9000":     false,
