@@ -86,6 +86,9 @@ func (f *clientFlags) explain(err error) error {
 	)
 	switch {
 	case errors.As(err, &problem):
+		if problem.Code() == "InvalidAccessKeyId" && !f.given() && os.Getenv("AWS_SESSION_TOKEN") != "" {
+			return fmt.Errorf("temporary credentials, with an AWS_SESSION_TOKEN, are for S3 and not for the admin API: %w", problem)
+		}
 		if problem.Status >= http.StatusInternalServerError {
 			return fmt.Errorf("%w (request %s)", problem, problem.Instance)
 		}
