@@ -21,8 +21,6 @@
 package admin
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -39,13 +37,11 @@ import (
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/audit"
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 	"github.com/plimsoll/plimsoll/s3api/webhook"
 )
-
-// requestTime bounds reading a request's body and writing its answer.
-const requestTime = 30 * time.Second
 
 // Config is what a Handler serves.
 type Config struct {
@@ -236,18 +232,8 @@ type request struct {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rq := &request{handler: h, w: w, r: r, id: newRequestID()}
-	header := w.Header()
-	header.Set("X-Amz-Request-Id", rq.id)
-	header.Set("Server", "Plimsoll")
-	header.Set("Cache-Control", "no-store")
-	// A connection that takes no deadline is one of a test recorder. net/http sets the read deadline anew for the next
-	// request on the connection, but leaves the one for writing.
-	controller := http.NewResponseController(w)
-	deadline := time.Now().Add(requestTime)
-	_ = controller.SetReadDeadline(deadline)
-	_ = controller.SetWriteDeadline(deadline)
-	defer func() { _ = controller.SetWriteDeadline(time.Time{}) }()
+	rq := &request{handler: h, w: w, r: r, id: control.NewID()}
+	defer control.Begin(w, rq.id)()
 	if err := rq.serve(); err != nil {
 		rq.fail(err)
 	}
@@ -321,11 +307,4 @@ func ready(rq *request) error {
 	}
 	rq.w.WriteHeader(http.StatusOK)
 	return nil
-}
-
-// newRequestID returns 16 upper-case hexadecimal digits.
-func newRequestID() string {
-	var raw [8]byte
-	_, _ = rand.Read(raw[:]) // never fails
-	return strings.ToUpper(hex.EncodeToString(raw[:]))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/audit"
+	"github.com/plimsoll/plimsoll/s3api/control"
 )
 
 // note keeps what the request changes for the audit log: as it was, and as it is; nil where it was not, or is no more.
@@ -38,9 +39,7 @@ func (rq *request) recordDenial(err error) {
 	r := rq.record()
 	r.Code = p.Code()
 	if r.AccessKey == "" {
-		// Not verified, and told apart by having no user.
-		_, credential, _ := strings.Cut(rq.r.Header.Get("Authorization"), "Credential=")
-		r.AccessKey, _, _ = strings.Cut(credential, "/")
+		r.AccessKey = control.ClaimedKey(rq.r) // told apart by having no user
 	}
 	rq.handler.config.Audit.Denied(r)
 }

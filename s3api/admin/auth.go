@@ -1,16 +1,12 @@
 package admin
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
-	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/condition"
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
 
@@ -39,12 +35,12 @@ func (rq *request) authenticate(t *route) error {
 	if rq.who = credential.Identity; !ok || !rq.maySend(t) {
 		return problem("AccessDenied", http.StatusForbidden, "This access key may not use the admin API.")
 	}
-	want, err := hex.DecodeString(identity.Payload)
-	if err != nil || len(want) != sha256.Size {
-		return problem("InvalidRequest", http.StatusBadRequest,
-			"The admin API wants the SHA-256 of the body in x-amz-content-sha256.")
+	hash, err := control.PayloadHash(identity.Payload)
+	if err != nil {
+		return err
 	}
-	return rq.readBody(want)
+	rq.body, err = control.ReadSigned(rq.w, rq.r, hash)
+	return err
 }
 
 // maySend reports whether who asks may send the request: an administrator may send all, and everyone may read what is
@@ -62,23 +58,4 @@ func (rq *request) maySend(t *route) bool {
 // administrator reports whether who asks may use all of the admin API.
 func (rq *request) administrator() bool {
 	return rq.who.Administers(func(key string) []string { return condition.Value(rq.r, time.Now(), key) })
-}
-
-// readBody reads the body and holds it to its hash.
-func (rq *request) readBody(want []byte) error {
-	body, err := io.ReadAll(http.MaxBytesReader(rq.w, rq.r.Body, adminapi.MaxBodyBytes))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return problem("EntityTooLarge", http.StatusRequestEntityTooLarge, "The body has more than 64 KiB.")
-	}
-	if err != nil {
-		return problem("IncompleteBody", http.StatusBadRequest, "The body could not be read: "+err.Error()+".")
-	}
-	sum := sha256.Sum256(body)
-	if subtle.ConstantTimeCompare(sum[:], want) != 1 {
-		return problem("XAmzContentSHA256Mismatch", http.StatusBadRequest,
-			"The body is not the one whose SHA-256 was signed.")
-	}
-	rq.body = body
-	return nil
 }

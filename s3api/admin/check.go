@@ -11,13 +11,14 @@ import (
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/control"
 )
 
 // getCheck tells whether what the query asks for would fit now.
 func getCheck(rq *request) error {
 	in, err := checkQuery(rq.r.URL)
 	if err != nil {
-		return problem("InvalidArgument", http.StatusBadRequest, sentence(err))
+		return problem("InvalidArgument", http.StatusBadRequest, control.Sentence(err))
 	}
 	rq.name = string(in.Bucket) // for the problem of one that is not there
 	out, err := rq.handler.config.Store.CheckQuota(rq.r.Context(), in)

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/policy"
 )
@@ -41,12 +41,8 @@ func getPolicy(rq *request) error {
 		}
 		document = p.Document
 	}
-	header := rq.w.Header()
-	header.Set("ETag", etagOf([]byte(document)))
-	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(len(document)))
-	rq.w.WriteHeader(http.StatusOK)
-	_, _ = rq.w.Write([]byte(document)) // the client may be gone
+	rq.w.Header().Set("ETag", etagOf([]byte(document)))
+	control.Send(rq.w, http.StatusOK, "application/json", []byte(document))
 	return nil
 }
 

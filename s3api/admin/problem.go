@@ -5,13 +5,13 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/audit"
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/policy"
 )
@@ -26,11 +26,15 @@ func problem(code string, status int, detail string) *adminapi.Problem {
 // toProblem is where the errors of the store and of the directory become HTTP.
 func (rq *request) toProblem(err error) *adminapi.Problem {
 	var (
-		p    *adminapi.Problem
-		full *backend.InsufficientStorageError
+		p       *adminapi.Problem
+		refusal *control.Refusal
+		full    *backend.InsufficientStorageError
 	)
 	if errors.As(err, &p) {
 		return p
+	}
+	if errors.As(err, &refusal) {
+		return problem(refusal.Code, refusal.Status, refusal.Message)
 	}
 	if p = rq.directoryProblem(err); p != nil {
 		return p
@@ -77,9 +81,9 @@ func (rq *request) directoryProblem(err error) *adminapi.Problem {
 	)
 	switch {
 	case errors.As(err, &invalid):
-		return problem("InvalidArgument", http.StatusBadRequest, sentence(err))
+		return problem("InvalidArgument", http.StatusBadRequest, control.Sentence(err))
 	case errors.As(err, &malformed):
-		return problem("MalformedPolicy", http.StatusBadRequest, sentence(malformed))
+		return problem("MalformedPolicy", http.StatusBadRequest, control.Sentence(malformed))
 	case errors.Is(err, iam.ErrNoSuchUser):
 		return problem("NoSuchUser", http.StatusNotFound, "There is no user "+name+".")
 	case errors.Is(err, iam.ErrUserExists):
@@ -89,24 +93,18 @@ func (rq *request) directoryProblem(err error) *adminapi.Problem {
 	case errors.Is(err, iam.ErrKeyExists):
 		return problem("KeyExists", http.StatusConflict, "The access key exists already.")
 	case errors.Is(err, iam.ErrNoSuchPolicy):
-		return problem("NoSuchPolicy", http.StatusNotFound, sentence(err))
+		return problem("NoSuchPolicy", http.StatusNotFound, control.Sentence(err))
 	case errors.Is(err, iam.ErrNotAttached):
-		return problem("PolicyNotAttached", http.StatusNotFound, sentence(err))
+		return problem("PolicyNotAttached", http.StatusNotFound, control.Sentence(err))
 	case errors.Is(err, iam.ErrPolicyInUse):
-		return problem("PolicyInUse", http.StatusConflict, sentence(err))
+		return problem("PolicyInUse", http.StatusConflict, control.Sentence(err))
 	case errors.Is(err, iam.ErrReserved):
-		return problem("ReservedName", http.StatusConflict, sentence(err))
+		return problem("ReservedName", http.StatusConflict, control.Sentence(err))
 	case errors.Is(err, iam.ErrNoKeyring):
 		return problem("NoKeyring", http.StatusNotImplemented, "The server has no keyring, and keeps no secrets without one.")
 	default:
 		return nil
 	}
-}
-
-// sentence returns an error's text as a sentence, without the name of the package that some begin with.
-func sentence(err error) string {
-	text := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "policy: "), ".")
-	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
 // fail answers with an error.
@@ -131,10 +129,5 @@ func (rq *request) write(status int, contentType string, document any) {
 	if err != nil {
 		panic(err) // documents are structs of strings, numbers and times
 	}
-	body = append(body, '\n')
-	header := rq.w.Header()
-	header.Set("Content-Type", contentType)
-	header.Set("Content-Length", strconv.Itoa(len(body)))
-	rq.w.WriteHeader(status)
-	_, _ = rq.w.Write(body) // the client may be gone
+	control.Send(rq.w, status, contentType, append(body, '\n'))
 }

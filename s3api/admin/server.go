@@ -2,12 +2,12 @@ package admin
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/control"
 )
 
 // getServer tells what the server is, and how it is.
@@ -41,11 +41,7 @@ func getDescription(rq *request) error {
 	if err != nil {
 		return err
 	}
-	header := rq.w.Header()
-	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(len(document)))
-	header.Set("ETag", etagOf(document))
-	rq.w.WriteHeader(http.StatusOK)
-	_, _ = rq.w.Write(document) // the client may be gone
+	rq.w.Header().Set("ETag", etagOf(document))
+	control.Send(rq.w, http.StatusOK, "application/json", document)
 	return nil
 }

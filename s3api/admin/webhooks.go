@@ -16,6 +16,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/event"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/webhook"
 )
 
@@ -295,13 +296,13 @@ func (rq *request) webhookProblem(err error) *adminapi.Problem {
 	)
 	switch {
 	case errors.As(err, &invalid):
-		return problem("InvalidArgument", http.StatusBadRequest, sentence(err))
+		return problem("InvalidArgument", http.StatusBadRequest, control.Sentence(err))
 	case errors.Is(err, webhook.ErrNoSuchWebhook):
 		return problem("NoSuchWebhook", http.StatusNotFound, "There is no webhook "+name+".")
 	case errors.Is(err, webhook.ErrWebhookExists):
 		return problem("WebhookExists", http.StatusConflict, "Webhook "+name+" exists already.")
 	case errors.Is(err, webhook.ErrTooMany):
-		return problem("TooManyWebhooks", http.StatusConflict, sentence(err))
+		return problem("TooManyWebhooks", http.StatusConflict, control.Sentence(err))
 	case errors.Is(err, webhook.ErrNoKeyring):
 		return problem("NoKeyring", http.StatusNotImplemented, "The server has no keyring, and keeps no secrets without one.")
 	default:

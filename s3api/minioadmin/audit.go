@@ -10,6 +10,7 @@ import (
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/audit"
+	"github.com/plimsoll/plimsoll/s3api/control"
 )
 
 // recorded lets a call be served, one that changes something between two lines of the audit log: nothing is changed
@@ -53,14 +54,12 @@ func (rq *request) recordDenial(err error) {
 func (rq *request) record() audit.Record {
 	_, name, _ := strings.Cut(strings.TrimPrefix(rq.r.URL.Path, s3api.MinIOAdminPrefix), "/")
 	r := audit.Record{
-		Remote: rq.r.RemoteAddr, RequestID: rq.id, Via: "minio", Action: rq.r.Method + " " + name, Resource: name,
+		AccessKey: control.ClaimedKey(rq.r), // where it was not verified, the record has no user
+		Remote:    rq.r.RemoteAddr, RequestID: rq.id, Via: "minio", Action: rq.r.Method + " " + name, Resource: name,
 	}
 	if rq.who != nil {
 		r.User = rq.who.Name
 	}
-	// Where it was not verified, the record has no user.
-	_, credential, _ := strings.Cut(rq.r.Header.Get("Authorization"), "Credential=")
-	r.AccessKey, _, _ = strings.Cut(credential, "/")
 	switch key := rq.query("accessKey"); {
 	case strings.HasSuffix(name, "-bucket-quota"):
 		r.Resource = "quotas/buckets/" + rq.query("bucket")

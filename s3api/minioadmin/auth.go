@@ -1,16 +1,13 @@
 package minioadmin
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/hex"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/plimsoll/plimsoll/s3api/condition"
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
 )
@@ -34,7 +31,7 @@ func (rq *request) authenticate() error {
 	case identity.Presigned:
 		return failure("AccessDenied", http.StatusForbidden, "The admin API takes no presigned URLs.")
 	}
-	if _, err := payloadHash(identity.Payload); err != nil {
+	if rq.payload, err = control.PayloadHash(identity.Payload); err != nil {
 		return err
 	}
 	credential, ok := rq.handler.config.Directory.Lookup(identity.AccessKey)
@@ -43,15 +40,6 @@ func (rq *request) authenticate() error {
 	}
 	rq.who, rq.secret = credential.Identity, credential.Secret
 	return nil
-}
-
-func payloadHash(payload string) ([]byte, error) {
-	want, err := hex.DecodeString(payload)
-	if err != nil || len(want) != sha256.Size {
-		return nil, failure("InvalidRequest", http.StatusBadRequest,
-			"The admin API wants the SHA-256 of the body in x-amz-content-sha256.")
-	}
-	return want, nil
 }
 
 // authorize decides whether who asks may send the call. about is the user whom it is about, empty where it is about
@@ -116,27 +104,5 @@ func (rq *request) mayHoldKey(user string) error {
 		return failure("XMinioIAMActionNotAllowed", http.StatusForbidden,
 			"Only administrators make and change keys of administrators.")
 	}
-	return nil
-}
-
-// readBody reads the body and holds it to its hash.
-func (rq *request) readBody() error {
-	want, err := payloadHash(rq.r.Header.Get("X-Amz-Content-Sha256"))
-	if err != nil {
-		return err
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(rq.w, rq.r.Body, maxBodyBytes))
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return failure("EntityTooLarge", http.StatusRequestEntityTooLarge, "The body has more than 64 KiB.")
-	}
-	if err != nil {
-		return failure("IncompleteBody", http.StatusBadRequest, "The body could not be read: "+err.Error()+".")
-	}
-	sum := sha256.Sum256(body)
-	if subtle.ConstantTimeCompare(sum[:], want) != 1 {
-		return failure("XAmzContentSHA256Mismatch", http.StatusBadRequest, "The body is not the one whose SHA-256 was signed.")
-	}
-	rq.body = body
 	return nil
 }

@@ -3,11 +3,11 @@ package minioadmin
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/s3api/audit"
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/policy"
 )
@@ -40,6 +40,7 @@ func invalid(message string) *failed {
 func toFailed(err error) *failed {
 	var (
 		f         *failed
+		refusal   *control.Refusal
 		bad       *iam.InvalidError
 		malformed *policy.Error
 		full      *backend.InsufficientStorageError
@@ -47,12 +48,14 @@ func toFailed(err error) *failed {
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.As(err, &refusal):
+		return failure(refusal.Code, refusal.Status, refusal.Message)
 	case errors.Is(err, audit.ErrUnavailable):
 		return auditFailed(err)
 	case errors.As(err, &bad):
 		return invalidArgument(bad)
 	case errors.As(err, &malformed):
-		return failure("MalformedPolicy", http.StatusBadRequest, sentence(malformed))
+		return failure("MalformedPolicy", http.StatusBadRequest, control.Sentence(malformed))
 	case errors.Is(err, meta.ErrNoSuchBucket):
 		return failure("NoSuchBucket", http.StatusNotFound, "The specified bucket does not exist")
 	case errors.Is(err, iam.ErrNoSuchUser):
@@ -61,7 +64,7 @@ func toFailed(err error) *failed {
 		return failure("XMinioAdminNoSuchPolicy", http.StatusNotFound, "The canned policy does not exist.")
 	case errors.Is(err, iam.ErrPolicyInUse):
 		return failure("XMinioIAMPolicyInUse", http.StatusBadRequest,
-			"The policy cannot be removed, as it is in use: "+sentence(err))
+			"The policy cannot be removed, as it is in use: "+control.Sentence(err))
 	case errors.Is(err, iam.ErrNoSuchKey):
 		return failure("XMinioInvalidIAMCredentials", http.StatusNotFound, "The specified service account is not found.")
 	case errors.Is(err, iam.ErrKeyExists):
@@ -89,13 +92,7 @@ func invalidArgument(err *iam.InvalidError) *failed {
 	case "secret key":
 		code = "XMinioAdminInvalidSecretKey"
 	}
-	return failure(code, http.StatusBadRequest, sentence(err))
-}
-
-// sentence returns an error's text as a sentence, without the name of the package that some begin with.
-func sentence(err error) string {
-	text := strings.TrimSuffix(strings.TrimPrefix(err.Error(), "policy: "), ".")
-	return strings.ToUpper(text[:1]) + text[1:] + "."
+	return failure(code, http.StatusBadRequest, control.Sentence(err))
 }
 
 // fail answers with an error.

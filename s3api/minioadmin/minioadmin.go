@@ -39,29 +39,20 @@
 package minioadmin
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend"
 	"github.com/plimsoll/plimsoll/s3api"
 	"github.com/plimsoll/plimsoll/s3api/audit"
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/minioadmin/sealed"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
-)
-
-const (
-	// maxBodyBytes is the largest body of a request.
-	maxBodyBytes = 64 << 10
-	// requestTime bounds reading a request's body and writing its answer.
-	requestTime = 30 * time.Second
 )
 
 // Config is what a Handler serves.
@@ -163,7 +154,8 @@ type request struct {
 	id      string
 	who     *iam.Identity
 	secret  string // of the access key, under which bodies are sealed
-	body    []byte // held to its hash
+	payload []byte // the hash of the body that is signed
+	body    []byte // held to payload
 	call    call
 	reply   reply
 	// before and after are what the call has changed, for the audit log; nil where it says no more than its name.
@@ -179,21 +171,12 @@ type reply struct {
 
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	rq := &request{handler: h, w: w, r: r, id: newRequestID()}
-	header := w.Header()
-	header.Set("X-Amz-Request-Id", rq.id)
-	header.Set("Server", "Plimsoll")
-	header.Set("Cache-Control", "no-store")
-	// A connection that takes no deadline is one of a test recorder.
-	controller := http.NewResponseController(w)
-	deadline := time.Now().Add(requestTime)
-	_ = controller.SetReadDeadline(deadline)
-	_ = controller.SetWriteDeadline(deadline)
-	defer func() { _ = controller.SetWriteDeadline(time.Time{}) }()
+	rq := &request{handler: h, w: w, r: r, id: control.NewID()}
+	defer control.Begin(w, rq.id)()
 	if err := rq.serve(); err != nil {
 		rq.fail(err)
 	}
-	rq.send()
+	control.Send(w, rq.reply.status, rq.reply.contentType, rq.reply.body)
 }
 
 func (rq *request) serve() error {
@@ -217,10 +200,12 @@ func (rq *request) serve() error {
 			return err
 		}
 	}
-	if err := rq.readBody(); err != nil {
+	body, err := control.ReadSigned(rq.w, rq.r, rq.payload)
+	if err != nil {
 		return err
 	}
-	err := rq.recorded()
+	rq.body = body
+	err = rq.recorded()
 	if rq.call.self && errors.Is(err, errDenied) { // it was found out whom the call is about
 		rq.recordDenial(err)
 	}
@@ -245,7 +230,7 @@ func decodeSealed[T any](rq *request) (T, error) {
 	text, err := sealed.Open(rq.secret, rq.body)
 	if err != nil {
 		var none T
-		return none, failure("XMinioAdminConfigBadJSON", http.StatusBadRequest, sentence(err))
+		return none, failure("XMinioAdminConfigBadJSON", http.StatusBadRequest, control.Sentence(err))
 	}
 	return decode[T](text)
 }
@@ -274,24 +259,4 @@ func marshal(document any) []byte {
 		panic(err) // documents are of text, numbers, times, and JSON that was read before
 	}
 	return raw
-}
-
-// send sends the answer.
-func (rq *request) send() {
-	header := rq.w.Header()
-	if rq.reply.contentType != "" {
-		header.Set("Content-Type", rq.reply.contentType)
-	}
-	if rq.reply.status != http.StatusNoContent {
-		header.Set("Content-Length", strconv.Itoa(len(rq.reply.body)))
-	}
-	rq.w.WriteHeader(rq.reply.status)
-	_, _ = rq.w.Write(rq.reply.body) // the client may be gone
-}
-
-// newRequestID returns 16 upper-case hexadecimal digits.
-func newRequestID() string {
-	var raw [8]byte
-	_, _ = rand.Read(raw[:]) // never fails
-	return strings.ToUpper(hex.EncodeToString(raw[:]))
 }

@@ -19,7 +19,7 @@
 // the access key that asked for them or its secret, and with their role. Temporary credentials get no others, and the admin
 // API does not take them.
 //
-// A Handler may be used concurrently. A request takes at most maxBodyBytes of memory for its body, and half a minute.
+// A Handler may be used concurrently. A request takes at most control.MaxBodyBytes of memory for its body, and half a minute.
 //
 // https://docs.aws.amazon.com/STS/latest/APIReference/API_Operations.html
 package sts
@@ -30,7 +30,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
@@ -42,6 +41,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/plimsoll/plimsoll/s3api/control"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 	"github.com/plimsoll/plimsoll/s3api/policy"
 	"github.com/plimsoll/plimsoll/s3api/sigv4"
@@ -51,9 +51,7 @@ import (
 const Service = "sts"
 
 const (
-	namespace    = "https://sts.amazonaws.com/doc/2011-06-15/"
-	maxBodyBytes = 64 << 10
-	requestTime  = 30 * time.Second
+	namespace = "https://sts.amazonaws.com/doc/2011-06-15/"
 	// maxPolicyBytes is the length of the longest Policy that AssumeRole takes.
 	maxPolicyBytes = 2048
 )
@@ -123,15 +121,8 @@ type metadata struct {
 // ServeHTTP implements http.Handler.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{Handler: h, id: ulid.Make().String()}
-	controller := http.NewResponseController(w)
-	deadline := time.Now().Add(requestTime)
-	_ = controller.SetReadDeadline(deadline) // a test recorder takes none
-	_ = controller.SetWriteDeadline(deadline)
-	defer func() { _ = controller.SetWriteDeadline(time.Time{}) }()
+	defer control.Begin(w, c.id)()
 	w.Header().Set("X-Amzn-Requestid", c.id)
-	w.Header().Set("X-Amz-Request-Id", c.id)
-	w.Header().Set("Server", "Plimsoll")
-	w.Header().Set("Cache-Control", "no-store")
 	answer, err := c.serve(w, r)
 	status := http.StatusOK
 	if err != nil {
@@ -141,10 +132,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(err) // text always marshals
 	}
-	w.Header().Set("Content-Type", "text/xml")
-	w.Header().Set("Content-Length", strconv.Itoa(len(document)))
-	w.WriteHeader(status)
-	_, _ = w.Write(document) // the client may be gone
+	control.Send(w, status, "text/xml", document)
 }
 
 // refusal is the document of an error.
@@ -193,11 +181,11 @@ func (c *call) authenticate(w http.ResponseWriter, r *http.Request) error {
 	if r.Header.Get("Authorization") == "" {
 		return fail(http.StatusForbidden, "MissingAuthenticationToken", "Request is missing Authentication Token")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	body, err := control.ReadBody(w, r)
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return fail(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The body has more than %d bytes.", maxBodyBytes)
+		return fail(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "The body has more than %d bytes.", control.MaxBodyBytes)
 	case err != nil:
 		return fail(http.StatusBadRequest, "IncompleteBody", "The body could not be read.")
 	}
