@@ -124,29 +124,22 @@ func (rq *request) auditRecord() audit.Record {
 // setMaxBytes sets the bucket's limit of bytes, none where it is 0, and answers. It is recorded before it is set, and what
 // came of it before it is answered.
 func (rq *request) setMaxBytes(maxBytes int64, status int) error {
-	change, err := rq.handler.config.Audit.Begin(rq.auditRecord())
-	if err != nil {
-		return err
-	}
-	outcome := audit.Outcome{Result: adminapi.AuditDone}
-	defer func() { change.End(outcome) }()
 	scope := quota.BucketScope(string(rq.bucket))
-	err = rq.store().ChangeLimit(rq.r.Context(), scope, func(now quota.Limit) (quota.Limit, error) {
-		after := now
-		after.MaxBytes = maxBytes
-		outcome.Before, outcome.After = auditLimit(scope, now), auditLimit(scope, after)
-		return after, nil
+	err := rq.handler.config.Audit.Do(rq.auditRecord(), func() (before, after any, err error) {
+		err = rq.store().ChangeLimit(rq.r.Context(), scope, func(now quota.Limit) (quota.Limit, error) {
+			limit := now
+			limit.MaxBytes = maxBytes
+			before, after = auditLimit(scope, now), auditLimit(scope, limit)
+			return limit, nil
+		})
+		return before, after, err
+	}, func(err error) (code string, fault bool) {
+		e := rq.toError(err)
+		return e.Code, isFault(e)
 	})
 	if err != nil {
-		e := rq.toError(err)
-		outcome = audit.Outcome{Result: adminapi.AuditRefused, Code: e.Code}
-		if isFault(e) {
-			outcome.Result = adminapi.AuditFailed
-		}
 		return err
 	}
-	change.End(outcome)
-	change = nil // it is ended, whatever becomes of the answer
 	return rq.done(status)
 }
 

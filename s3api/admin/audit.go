@@ -46,39 +46,32 @@ func (rq *request) recordDenial(err error) {
 
 // recorded lets the request be answered by what changes something, between two lines of the audit log: nothing is
 // changed before the first is on the disk, and nothing is answered before the second is.
-func (rq *request) recorded(t *route, change func(*request) error) (err error) {
-	begun, err := rq.handler.config.Audit.Begin(rq.record())
-	if err != nil {
-		return err
-	}
-	outcome := audit.Outcome{Result: adminapi.AuditFailed, Code: "InternalError"} // where it panics
-	defer func() { begun.End(outcome) }()
+func (rq *request) recorded(t *route, change func(*request) error) error {
 	var get func(*request) error
 	if rq.r.Method != http.MethodPost && rq.handler.config.Audit != nil {
 		get = t.methods[http.MethodGet]
 	}
-	before := rq.representation(get)
 	held := &heldAnswer{to: rq.w, header: make(http.Header)}
-	rq.w = held
-	err = change(rq)
-	rq.w = held.to
-	switch {
-	case err != nil:
-		p := rq.toProblem(err)
-		outcome = audit.Outcome{Result: adminapi.AuditRefused, Code: p.Code()}
-		if p.Status == http.StatusInternalServerError {
-			outcome.Result = adminapi.AuditFailed
+	err := rq.handler.config.Audit.Do(rq.record(), func() (before, after any, err error) {
+		before = rq.representation(get)
+		rq.w = held
+		err = change(rq)
+		rq.w = held.to
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case rq.noted:
+			return rq.before, rq.after, nil
 		}
-		return err
-	case rq.noted:
-		outcome = audit.Outcome{Result: adminapi.AuditDone, Before: rq.before, After: rq.after}
-	default:
-		outcome = audit.Outcome{Result: adminapi.AuditDone, Before: before, After: rq.representation(get)}
+		return before, rq.representation(get), nil
+	}, func(err error) (code string, fault bool) {
+		p := rq.toProblem(err)
+		return p.Code(), p.Status == http.StatusInternalServerError
+	})
+	if err == nil {
+		held.release()
 	}
-	begun.End(outcome)
-	begun = nil // the answer may fail, and it is ended
-	held.release()
-	return nil
+	return err
 }
 
 // representation returns what get answers, if it is a document, or nil.

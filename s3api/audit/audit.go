@@ -195,6 +195,31 @@ func (c *Change) End(o Outcome) {
 	}
 }
 
+// Do makes a change between its two lines: change is called when the first is on the disk, and Do returns when what came
+// of it is. It fails with ErrUnavailable, and then change was not called, or with what change has failed with. change
+// returns what is now changed, as it was and as it is, for Outcome. verdict says what the client is told of an error: its
+// code, and whether the failure is the server's, so that the change was not refused but failed. So has one that panics.
+func (l *Log) Do(
+	r Record, change func() (before, after any, err error), verdict func(error) (code string, fault bool),
+) error {
+	begun, err := l.Begin(r)
+	if err != nil {
+		return err
+	}
+	outcome := Outcome{Result: adminapi.AuditFailed, Code: "InternalError"} // where it panics
+	defer func() { begun.End(outcome) }()
+	before, after, err := change()
+	if err == nil {
+		outcome = Outcome{Result: adminapi.AuditDone, Before: before, After: after}
+		return nil
+	}
+	var fault bool
+	if outcome.Code, fault = verdict(err); !fault {
+		outcome.Result = adminapi.AuditRefused
+	}
+	return err
+}
+
 // flushLocked writes the ends that are waiting.
 func (l *Log) flushLocked() error {
 	for len(l.backlog) > 0 {

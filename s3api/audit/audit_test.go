@@ -125,6 +125,47 @@ func TestRecords(t *testing.T) {
 }
 
 // What was begun when the process ended has an end after the next start, whatever files it lies in.
+// TestDo: what came of a change is recorded whatever comes of it, and nothing is changed that cannot be.
+func TestDo(t *testing.T) {
+	l := openLog(t, Options{Dir: t.TempDir()})
+	full, broken := errors.New("full"), errors.New("broken")
+	verdict := func(err error) (code string, fault bool) { return err.Error(), errors.Is(err, broken) }
+	do := func(resource string, err error) error {
+		return l.Do(Record{Resource: resource}, func() (before, after any, _ error) { return 1, 2, err }, verdict)
+	}
+	for resource, want := range map[string]error{"a": nil, "b": full, "c": broken} {
+		if err := do(resource, want); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", resource, err, want)
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = l.Do(Record{Resource: "d"}, func() (before, after any, err error) { panic("d") }, verdict)
+	}()
+	records := all(t, l, 10, Filter{})
+	slices.SortFunc(records, func(a, b Record) int { return strings.Compare(a.Resource, b.Resource) })
+	want := []string{"a done", "b refused full", "c failed broken", "d failed InternalError"}
+	if got := told(records); !slices.Equal(got, want) {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	if r := records[0]; string(r.Before) != "1" || string(r.After) != "2" {
+		t.Errorf("%+v", r)
+	}
+	if r := records[1]; r.Before != nil || r.After != nil {
+		t.Errorf("what was refused has changed something: %+v", r)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, log := range map[string]*Log{"closed": l, "none": nil} {
+		changed := false
+		err := log.Do(Record{}, func() (before, after any, err error) { changed = true; return nil, nil, nil }, verdict)
+		if changed != (log == nil) || errors.Is(err, ErrUnavailable) != (log != nil) {
+			t.Errorf("%s: changed %v, %v", name, changed, err)
+		}
+	}
+}
+
 func TestUnended(t *testing.T) {
 	for _, test := range []struct {
 		name    string

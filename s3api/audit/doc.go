@@ -32,13 +32,13 @@
 //
 // # How it is used
 //
-//	change, err := log.Begin(audit.Record{User: who, AccessKey: key, Remote: from, RequestID: id, Via: "minio",
-//		Action: "SetBucketQuota", Resource: "quotas/buckets/photos"})
+//	err := log.Do(audit.Record{User: who, AccessKey: key, Remote: from, RequestID: id, Via: "minio",
+//		Action: "SetBucketQuota", Resource: "quotas/buckets/photos"}, func() (before, after any, err error) {
+//		// make the change
+//	}, verdict)
 //	if err != nil {
 //		return err // errors.Is(err, audit.ErrUnavailable): 507 where the disk is full, else 503
 //	}
-//	// make the change
-//	change.End(audit.Outcome{Result: adminapi.AuditDone, Before: before, After: after})
 //	// answer
 //
 // Resources are named as the admin API names them, whatever the dialect, so that one search finds all changes of one.

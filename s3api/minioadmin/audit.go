@@ -15,27 +15,17 @@ import (
 
 // recorded lets a call be served, one that changes something between two lines of the audit log: nothing is changed
 // before the first is on the disk, and nothing is answered before the second is.
-func (rq *request) recorded() (err error) {
+func (rq *request) recorded() error {
 	if rq.r.Method == http.MethodGet {
 		return rq.call.serve(rq)
 	}
-	change, err := rq.handler.config.Audit.Begin(rq.record())
-	if err != nil {
-		return err
-	}
-	outcome := audit.Outcome{Result: adminapi.AuditFailed, Code: "InternalError"} // where it panics
-	defer func() { change.End(outcome) }()
-	err = rq.call.serve(rq)
-	if err == nil {
-		outcome = audit.Outcome{Result: adminapi.AuditDone, Before: rq.before, After: rq.after}
-		return nil
-	}
-	f := toFailed(err)
-	outcome.Code = f.Code
-	if f.status != http.StatusInternalServerError {
-		outcome.Result = adminapi.AuditRefused
-	}
-	return err
+	return rq.handler.config.Audit.Do(rq.record(), func() (before, after any, err error) {
+		err = rq.call.serve(rq)
+		return rq.before, rq.after, err
+	}, func(err error) (code string, fault bool) {
+		f := toFailed(err)
+		return f.Code, f.status == http.StatusInternalServerError
+	})
 }
 
 // recordDenial records that a request was denied, and why.
