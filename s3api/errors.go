@@ -279,7 +279,7 @@ type quotaFigures struct {
 
 func (rq *request) quotaExceeded(q *quota.ExceededError) *Error {
 	scope := q.Scope.String()
-	show := humanBytes
+	show := quota.HumanBytes
 	if q.Resource == quota.Objects {
 		show = func(n int64) string {
 			if n == 1 {
@@ -312,14 +312,14 @@ func (rq *request) insufficientStorage(e *backend.InsufficientStorageError) *Err
 	if e.Transient {
 		beside = "beside uploads that are arriving"
 	}
-	message := fmt.Sprintf("The disk has %s left %s", humanBytes(e.Available), beside)
+	message := fmt.Sprintf("The disk has %s left %s", quota.HumanBytes(e.Available), beside)
 	switch {
 	case errors.As(e.Cause, &errno): // and not its path, which is the server's own affair
 		message = "The disk is full: " + errno.Error()
 	case e.Cause != nil:
 		message = "The disk is full"
 	case e.Requested > 0:
-		message += "; this request needs " + humanBytes(e.Requested)
+		message += "; this request needs " + quota.HumanBytes(e.Requested)
 	}
 	return rq.insufficient(&quotaFigures{
 		Code: "InsufficientStorage", Message: message + ".", Scope: string(quota.Disk),
@@ -345,17 +345,4 @@ func (rq *request) insufficient(q *quotaFigures, transient bool) *Error {
 	return e.with("Scope", q.Scope).with("QuotaTotal", number(q.Total)).with("QuotaUsed", number(q.Used)).
 		with("QuotaAvailable", number(q.Available)).with("QuotaRequested", number(q.Requested)).
 		with("SuggestedAction", q.SuggestedAction)
-}
-
-// humanBytes writes a size with one decimal in binary units: 10.0 GiB.
-func humanBytes(n int64) string {
-	if n < 1024 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	value, unit := float64(n), -1
-	// 1023.95 and more would be written as 1024.0.
-	for value >= 1023.95 && unit < len("KMGTPE")-1 {
-		value, unit = value/1024, unit+1
-	}
-	return strconv.FormatFloat(value, 'f', 1, 64) + " " + "KMGTPE"[unit:unit+1] + "iB"
 }

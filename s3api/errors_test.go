@@ -3,7 +3,6 @@ package s3api
 import (
 	"fmt"
 	"io/fs"
-	"math"
 	"syscall"
 	"testing"
 
@@ -57,15 +56,5 @@ func TestRefusalMessages(t *testing.T) {
 				t.Errorf("%d %q, want 507 %q", got.Status, got.Message, test.want)
 			}
 		})
-	}
-}
-
-func TestHumanBytes(t *testing.T) {
-	for n, want := range map[int64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 10 << 30: "10.0 GiB", 1<<20 - 1: "1.0 MiB", math.MaxInt64: "8.0 EiB",
-	} {
-		if got := humanBytes(n); got != want {
-			t.Errorf("humanBytes(%d) = %q, want %q", n, got, want)
-		}
 	}
 }

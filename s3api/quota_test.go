@@ -9,6 +9,18 @@ import (
 	"github.com/plimsoll/plimsoll/quota"
 )
 
+// TestMessageOfALimitJustBelowAUnit: 1024.0 KiB is nothing that anybody says, and no command of ours does.
+func TestMessageOfALimitJustBelowAUnit(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.limit("photos", quota.Limit{MaxBytes: 1<<20 - 1})
+	refused := s.do(call{method: http.MethodPut, path: "/photos/a", body: strings.Repeat("x", 1<<20)})
+	want := `Bucket "photos" has a limit of 1.0 MiB and holds 0 B; this request needs 1 B more than is left.`
+	if e := refused.wantError(t, 507, "QuotaExceeded"); e.Message != want {
+		t.Errorf("message %q, want %q", e.Message, want)
+	}
+}
+
 func TestQuotaToTheByte(t *testing.T) {
 	s := newServer(t)
 	s.bucket("photos")

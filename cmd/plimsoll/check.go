@@ -13,6 +13,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/plimsoll/plimsoll/backend"
+	"github.com/plimsoll/plimsoll/quota"
 )
 
 type checkCommand struct {
@@ -94,7 +95,7 @@ func writeReport(w io.Writer, r backend.CheckReport) error {
 		verdict += fmt.Sprintf(" (%s in packs cannot be read, and nothing needs it)", plural(r.DeadDamaged, "dead blob"))
 	}
 	_, err := fmt.Fprintf(w, "%s: %s, %s, %s, %s in %s\n", verdict, plural(int64(r.Buckets), "bucket"),
-		plural(r.Objects, "object"), plural(r.Uploads, "unfinished upload"), humanBytes(r.Bytes), plural(r.Blobs, "blob"))
+		plural(r.Objects, "object"), plural(r.Uploads, "unfinished upload"), quota.HumanBytes(r.Bytes), plural(r.Blobs, "blob"))
 	return err
 }
 

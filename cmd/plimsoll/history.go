@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
 )
@@ -60,7 +61,7 @@ func writeHistory(w io.Writer, h adminapi.History, hours bool) error {
 	for _, p := range points {
 		rows = append(rows, []cell{
 			{text: p.Time.Local().Format("2006-01-02 15:04 -0700")},
-			{text: humanBytes(p.Bytes), right: true},
+			{text: quota.HumanBytes(p.Bytes), right: true},
 			{text: humanize.Comma(p.Objects), right: true},
 			{text: noun(p.Objects, 0), tight: true},
 		})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
 )
@@ -44,7 +45,7 @@ func (c *infoCommand) Run(stdout io.Writer) error {
 func writeServer(w io.Writer, s adminapi.Server) error {
 	limit := "no limit"
 	if s.Limits.MaxBytes > 0 {
-		limit = humanBytes(s.Limits.MaxBytes)
+		limit = quota.HumanBytes(s.Limits.MaxBytes)
 	}
 	if s.Limits.MaxObjects > 0 {
 		limit += ", " + humanize.Comma(s.Limits.MaxObjects) + " objects"
@@ -56,7 +57,7 @@ func writeServer(w io.Writer, s adminapi.Server) error {
 	_, err := fmt.Fprintf(w, "plimsoll %s (%s, %s)\nregion %s, up for %s\nlimit: %s\n"+
 		"disk: %s of %s free, of which %s are kept; %s for objects\n%s\n",
 		s.Version, s.Go, s.Platform, s.Region, time.Duration(s.UptimeSeconds)*time.Second, limit,
-		humanBytes(s.Disk.FreeBytes), humanBytes(s.Disk.SizeBytes), humanBytes(s.Disk.ReserveBytes),
-		humanBytes(s.Disk.AvailableBytes), acknowledged)
+		quota.HumanBytes(s.Disk.FreeBytes), quota.HumanBytes(s.Disk.SizeBytes), quota.HumanBytes(s.Disk.ReserveBytes),
+		quota.HumanBytes(s.Disk.AvailableBytes), acknowledged)
 	return err
 }

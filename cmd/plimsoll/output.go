@@ -12,6 +12,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 )
 
@@ -94,14 +95,14 @@ func accountRow(a adminapi.Account) []cell {
 	}
 	limit, objectLimit := "no limit", ""
 	if a.MaxBytes > 0 {
-		limit = humanBytes(a.MaxBytes)
+		limit = quota.HumanBytes(a.MaxBytes)
 	}
 	if a.MaxObjects > 0 {
 		objectLimit = "/ " + humanize.Comma(a.MaxObjects) + " "
 	}
 	return []cell{
 		{text: name},
-		{text: humanBytes(used), right: true},
+		{text: quota.HumanBytes(used), right: true},
 		{text: "/ " + limit, tight: true},
 		{text: percent(used, a.MaxBytes), right: true},
 		{text: bar(used, a.MaxBytes), tight: true},
@@ -130,7 +131,7 @@ func notes(a adminapi.Account) string {
 		if a.Scope == adminapi.ScopeServer {
 			verb = "with "
 		}
-		text := verb + humanBytes(a.PartBytes) + " in " + plural(a.Uploads, "unfinished upload")
+		text := verb + quota.HumanBytes(a.PartBytes) + " in " + plural(a.Uploads, "unfinished upload")
 		if a.OldestUpload != nil {
 			text += " (up to " + humanAge(time.Since(*a.OldestUpload)) + " old)"
 		}
@@ -143,7 +144,7 @@ func notes(a adminapi.Account) string {
 		parts = append(parts, plural(a.DeleteMarkers, "delete marker"))
 	}
 	if a.ReservedBytes > 0 {
-		parts = append(parts, humanBytes(a.ReservedBytes)+" reserved")
+		parts = append(parts, quota.HumanBytes(a.ReservedBytes)+" reserved")
 	}
 	if a.Counting {
 		counting := "still counting"
@@ -169,9 +170,9 @@ func perDay(rate float64) string {
 	case n == 0:
 		return "steady"
 	case rate < 0:
-		return "-" + humanBytes(n) + "/day"
+		return "-" + quota.HumanBytes(n) + "/day"
 	default:
-		return "+" + humanBytes(n) + "/day"
+		return "+" + quota.HumanBytes(n) + "/day"
 	}
 }
 
@@ -281,17 +282,4 @@ func writeJSON(w io.Writer, document any) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(document)
-}
-
-// humanBytes writes a size with one decimal in binary units: 10.0 GiB.
-func humanBytes(n int64) string {
-	if n < 1024 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	value, unit := float64(n), -1
-	// 1023.95 and more would be written as 1024.0.
-	for value >= 1023.95 && unit < len("KMGTPE")-1 {
-		value, unit = value/1024, unit+1
-	}
-	return strconv.FormatFloat(value, 'f', 1, 64) + " " + "KMGTPE"[unit:unit+1] + "iB"
 }

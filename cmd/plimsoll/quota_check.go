@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
 )
@@ -66,7 +67,7 @@ func writeCheck(w io.Writer, answer adminapi.QuotaCheck) error {
 			verdict = "does not fit"
 		}
 		if s.AvailableBytes != nil {
-			left = humanBytes(*s.AvailableBytes) + " left"
+			left = quota.HumanBytes(*s.AvailableBytes) + " left"
 		}
 		if s.AvailableObjects != nil {
 			objects = humanize.Comma(*s.AvailableObjects) + " " + noun(*s.AvailableObjects, 0) + " left"
@@ -85,7 +86,7 @@ func refusal(answer adminapi.QuotaCheck) error {
 		case s.Fits:
 		case s.AvailableBytes != nil && answer.RequestedBytes > *s.AvailableBytes:
 			return fmt.Errorf("it does not fit: %s has %s left, and %s more would be needed", accountRow(s.Account)[0].text,
-				humanBytes(*s.AvailableBytes), humanBytes(answer.RequestedBytes-*s.AvailableBytes))
+				quota.HumanBytes(*s.AvailableBytes), quota.HumanBytes(answer.RequestedBytes-*s.AvailableBytes))
 		default:
 			return fmt.Errorf("it does not fit: %s has not enough objects left", accountRow(s.Account)[0].text)
 		}

@@ -122,7 +122,7 @@ func defaultRow(kind quota.ScopeKind, limit adminapi.DefaultLimit) []cell {
 	}
 	bytes, objects := "no limit", ""
 	if limit.MaxBytes > 0 {
-		bytes = humanBytes(limit.MaxBytes)
+		bytes = quota.HumanBytes(limit.MaxBytes)
 	}
 	if limit.MaxObjects > 0 {
 		objects = humanize.Comma(limit.MaxObjects) + " " + noun(limit.MaxObjects, limit.MaxObjects)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
 )
@@ -79,7 +80,7 @@ func writeUploads(w io.Writer, uploads []listedUpload) error {
 		rows = append(rows, []cell{
 			{text: u.Bucket},
 			{text: printable(u.Key)},
-			{text: humanBytes(u.Bytes), right: true},
+			{text: quota.HumanBytes(u.Bytes), right: true},
 			{text: humanAge(time.Since(u.Initiated)), right: true},
 			{text: u.UploadID},
 		})
@@ -90,7 +91,7 @@ func writeUploads(w io.Writer, uploads []listedUpload) error {
 	if len(uploads) > 0 {
 		fmt.Fprintln(w)
 	}
-	_, err := fmt.Fprintf(w, "%s of %s\n", plural(int64(len(uploads)), "unfinished upload"), humanBytes(bytes))
+	_, err := fmt.Fprintf(w, "%s of %s\n", plural(int64(len(uploads)), "unfinished upload"), quota.HumanBytes(bytes))
 	return err
 }
 
@@ -162,7 +163,7 @@ func (c *uploadsAbortCommand) Run(stdout io.Writer) error {
 		if c.JSON {
 			return writeJSON(stdout, done)
 		}
-		_, err = fmt.Fprintf(stdout, "Aborted %s: %s freed.\n", plural(done.Uploads, "upload"), humanBytes(done.Bytes))
+		_, err = fmt.Fprintf(stdout, "Aborted %s: %s freed.\n", plural(done.Uploads, "upload"), quota.HumanBytes(done.Bytes))
 		return err
 	})
 }
@@ -172,7 +173,7 @@ func holding(n, bytes int64) string {
 	if n == 0 {
 		return "nothing to free"
 	}
-	return humanBytes(bytes) + " to free"
+	return quota.HumanBytes(bytes) + " to free"
 }
 
 // abortAll asks again until there is no more.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
 )
@@ -116,7 +117,7 @@ func (c *usageCommand) show(ctx context.Context, client *adminclient.Client, std
 		fmt.Fprintln(stdout)
 	}
 	_, err = fmt.Fprintf(stdout, "The disk has %s of %s free for objects.\n",
-		humanBytes(overview.DiskFreeBytes), humanBytes(overview.DiskSizeBytes))
+		quota.HumanBytes(overview.DiskFreeBytes), quota.HumanBytes(overview.DiskSizeBytes))
 	return err
 }
 

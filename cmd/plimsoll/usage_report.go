@@ -11,6 +11,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
 )
@@ -103,7 +104,7 @@ func writeBreakdown(w io.Writer, report adminapi.Report) error {
 	if report.Prefix != "" {
 		where += "/" + printable(report.Prefix)
 	}
-	fmt.Fprintf(w, "%s held %s in %s", where, humanBytes(result.Total.Bytes), plural(result.Total.Objects, "object"))
+	fmt.Fprintf(w, "%s held %s in %s", where, quota.HumanBytes(result.Total.Bytes), plural(result.Total.Objects, "object"))
 	if report.Snapshot != nil {
 		fmt.Fprintf(w, " at %s", localTime(*report.Snapshot))
 	}
@@ -128,7 +129,7 @@ func writeBreakdown(w io.Writer, report adminapi.Report) error {
 	if report.Largest > 0 {
 		var rows [][]cell
 		for _, v := range result.Largest {
-			row := []cell{{text: humanBytes(v.Bytes), right: true}, {text: printable(v.Key)}, {text: localTime(v.Modified)}}
+			row := []cell{{text: quota.HumanBytes(v.Bytes), right: true}, {text: printable(v.Key)}, {text: localTime(v.Modified)}}
 			if v.Noncurrent {
 				row = append(row, cell{text: "noncurrent, version " + v.VersionID})
 			}
@@ -143,7 +144,7 @@ func writeBreakdown(w io.Writer, report adminapi.Report) error {
 func spaceRow(name string, s, total adminapi.Space) []cell {
 	var note string
 	if s.NoncurrentObjects > 0 {
-		note = humanBytes(s.NoncurrentBytes) + " in " + plural(s.NoncurrentObjects, "noncurrent version")
+		note = quota.HumanBytes(s.NoncurrentBytes) + " in " + plural(s.NoncurrentObjects, "noncurrent version")
 	}
 	if s.DeleteMarkers > 0 {
 		if note != "" {
@@ -153,7 +154,7 @@ func spaceRow(name string, s, total adminapi.Space) []cell {
 	}
 	return []cell{
 		{text: name},
-		{text: humanBytes(s.Bytes), right: true},
+		{text: quota.HumanBytes(s.Bytes), right: true},
 		{text: percent(s.Bytes, total.Bytes), right: true},
 		{text: bar(s.Bytes, total.Bytes), tight: true},
 		{text: humanize.Comma(s.Objects), right: true},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/adminclient"
 )
@@ -66,7 +67,7 @@ func (c *versionsPruneCommand) Run(stdout io.Writer) error {
 		if c.JSON {
 			return writeJSON(stdout, done)
 		}
-		_, err = fmt.Fprintf(stdout, "Removed %s: %s freed.\n", pruned(done), humanBytes(done.Bytes))
+		_, err = fmt.Fprintf(stdout, "Removed %s: %s freed.\n", pruned(done), quota.HumanBytes(done.Bytes))
 		return err
 	})
 }
@@ -89,10 +90,10 @@ func (c *versionsPruneCommand) writePlan(w io.Writer, p adminapi.Pruned) {
 	fmt.Fprintf(w, "%s%s in %s with %s, among %s.\n", pruned(p), since, c.Bucket, holding(p.Versions, p.Bytes),
 		plural(p.Read, "version"))
 	for _, v := range p.Locked[:min(len(p.Locked), shownLocked)] {
-		fmt.Fprintf(w, "Kept: %s, version %s, %s, %s\n", printable(v.Key), v.VersionID, humanBytes(v.Bytes), lockOf(v))
+		fmt.Fprintf(w, "Kept: %s, version %s, %s, %s\n", printable(v.Key), v.VersionID, quota.HumanBytes(v.Bytes), lockOf(v))
 	}
 	if n := p.LockedVersions; n > 0 {
-		fmt.Fprintf(w, "Kept %s in all, with %s, as they are locked.\n", plural(n, "version"), humanBytes(p.LockedBytes))
+		fmt.Fprintf(w, "Kept %s in all, with %s, as they are locked.\n", plural(n, "version"), quota.HumanBytes(p.LockedBytes))
 	}
 }
 
