@@ -239,11 +239,7 @@ func putBucketACL(rq *request) error {
 // getObjectACL answers GetObjectAcl.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html
 func getObjectACL(rq *request) error {
-	version, err := rq.version()
-	if err != nil {
-		return err
-	}
-	object, err := rq.stat(rq.bucket, rq.key, version)
+	object, err := rq.statNamed()
 	if err != nil {
 		return err
 	}
@@ -258,11 +254,7 @@ func getObjectACL(rq *request) error {
 // putObjectACL answers PutObjectAcl.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectAcl.html
 func putObjectACL(rq *request) error {
-	version, err := rq.version()
-	if err != nil {
-		return err
-	}
-	object, err := rq.stat(rq.bucket, rq.key, version)
+	object, err := rq.statNamed()
 	if err != nil {
 		return err
 	}
@@ -271,14 +263,7 @@ func putObjectACL(rq *request) error {
 		return err
 	}
 	raw := l.Marshal()
-	changed, err := rq.store().UpdateObject(rq.r.Context(), meta.UpdateObject{
-		Bucket: rq.bucket, Key: rq.key, Version: version, ACL: &raw,
-	})
-	if err != nil {
-		return err
-	}
-	rq.setVersion(changed)
-	return rq.done(http.StatusOK)
+	return rq.updateObject(meta.UpdateObject{ACL: &raw}, http.StatusOK)
 }
 
 func (rq *request) writeACL(l *acl.List) error {

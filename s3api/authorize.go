@@ -134,6 +134,15 @@ func (rq *request) stat(bucket meta.BucketName, key meta.Key, version meta.Versi
 	return rq.store().HeadObject(rq.r.Context(), bucket, key, version)
 }
 
+// statNamed returns the row of the version that the request names; where it names none, that of the latest.
+func (rq *request) statNamed() (meta.Object, error) {
+	version, err := rq.version()
+	if err != nil {
+		return meta.Object{}, err
+	}
+	return rq.stat(rq.bucket, rq.key, version)
+}
+
 // objectACL returns the access control list of an object.
 func (rq *request) objectACL(o *meta.Object) (acl.List, error) {
 	if len(o.ACL) == 0 {

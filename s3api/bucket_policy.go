@@ -18,11 +18,7 @@ func getBucketPolicy(rq *request) error {
 	if document == nil {
 		return rq.noPolicy()
 	}
-	rq.w.set("Content-Type", "application/json")
-	rq.w.set("Content-Length", itoa(len(document)))
-	rq.w.WriteHeader(http.StatusOK)
-	_, err := rq.w.Write(document)
-	return err
+	return rq.writeDocument(http.StatusOK, "application/json", document)
 }
 
 func (rq *request) noPolicy() error {

@@ -45,11 +45,7 @@ func getBucketQuota(rq *request) error {
 		if err != nil {
 			return err
 		}
-		rq.w.set("Content-Type", "application/json")
-		rq.w.set("Content-Length", itoa(len(body)))
-		rq.w.WriteHeader(http.StatusOK)
-		_, err = rq.w.Write(body)
-		return err
+		return rq.writeDocument(http.StatusOK, "application/json", body)
 	}
 	x := newXML(256)
 	if scality {

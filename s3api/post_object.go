@@ -356,12 +356,7 @@ func (rq *request) answerForm(fields map[string]string) error {
 		x.text("Key", string(rq.key))
 		x.text("ETag", etag)
 		x.close("PostResponse")
-		rq.w.set("Content-Type", "application/xml")
-		rq.w.set("Content-Length", itoa(len(x.bytes())))
-		rq.w.WriteHeader(http.StatusCreated)
-		_, err := rq.w.Write(x.bytes())
-		x.release()
-		return err
+		return rq.writeXMLAs(http.StatusCreated, x)
 	}
 	return rq.done(http.StatusNoContent)
 }

@@ -246,10 +246,21 @@ func (rq *request) errorXML(e *Error) []byte {
 
 // writeXML sends a document with status 200, and releases x.
 func (rq *request) writeXML(x *xmlWriter) error {
-	rq.w.set("Content-Type", "application/xml")
-	rq.w.set("Content-Length", itoa(len(x.bytes())))
-	rq.w.WriteHeader(http.StatusOK)
-	_, err := rq.w.Write(x.bytes())
+	return rq.writeXMLAs(http.StatusOK, x)
+}
+
+// writeXMLAs is writeXML with another status.
+func (rq *request) writeXMLAs(status int, x *xmlWriter) error {
+	err := rq.writeDocument(status, "application/xml", x.bytes())
 	x.release()
+	return err
+}
+
+// writeDocument sends an answer that is there as a whole.
+func (rq *request) writeDocument(status int, contentType string, document []byte) error {
+	rq.w.set("Content-Type", contentType)
+	rq.w.set("Content-Length", itoa(len(document)))
+	rq.w.WriteHeader(status)
+	_, err := rq.w.Write(document)
 	return err
 }

@@ -3,11 +3,7 @@ package s3api
 // restoreObject answers RestoreObject: no object is ever archived, whatever its storage class says.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html
 func restoreObject(rq *request) error {
-	version, err := rq.version()
-	if err != nil {
-		return err
-	}
-	object, err := rq.stat(rq.bucket, rq.key, version)
+	object, err := rq.statNamed()
 	if err != nil {
 		return err
 	}

@@ -134,11 +134,7 @@ func (rq *request) writeTags(tags []meta.Tag) error {
 // getObjectTagging answers GetObjectTagging.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
 func getObjectTagging(rq *request) error {
-	version, err := rq.version()
-	if err != nil {
-		return err
-	}
-	object, err := rq.stat(rq.bucket, rq.key, version)
+	object, err := rq.statNamed()
 	if err != nil {
 		return err
 	}

@@ -59,11 +59,7 @@ func getBucketWebsite(rq *request) error {
 	if document == nil {
 		return s3err("NoSuchWebsiteConfiguration").with("BucketName", string(rq.bucket))
 	}
-	rq.w.set("Content-Type", "application/xml")
-	rq.w.set("Content-Length", itoa(len(document)))
-	rq.w.WriteHeader(http.StatusOK)
-	_, err := rq.w.Write(document)
-	return err
+	return rq.writeDocument(http.StatusOK, "application/xml", document)
 }
 
 // putBucketWebsite answers PutBucketWebsite.
