@@ -95,11 +95,7 @@ func (c *Client) Usage(ctx context.Context, bucket string) (adminapi.Account, er
 
 // OwnerUsage returns what all buckets of a user hold and may hold. Everyone may ask for themselves.
 func (c *Client) OwnerUsage(ctx context.Context, user string) (adminapi.Account, error) {
-	path, err := named("usage", "owners", user)
-	if err != nil {
-		return adminapi.Account{}, err
-	}
-	return get[adminapi.Account](ctx, c, path)
+	return at[adminapi.Account](ctx, c, request{method: http.MethodGet}, "usage", "owners", user)
 }
 
 // Quotas returns the limits that are set.
@@ -282,6 +278,16 @@ func get[T any](ctx context.Context, c *Client, path string) (answer T, err erro
 	return answer, err
 }
 
+// at sends a request to a path of words and names, and returns the answer.
+func at[T any](ctx context.Context, c *Client, rq request, segments ...string) (answer T, err error) {
+	if rq.path, err = named(segments...); err != nil {
+		return answer, err
+	}
+	rq.answer = &answer
+	_, err = c.send(ctx, rq)
+	return answer, err
+}
+
 // do sends a request with body as JSON, if it is not nil, and reads the answer into answer, if that is not nil.
 func (c *Client) do(ctx context.Context, method, path string, body, answer any) error {
 	_, err := c.send(ctx, request{method: method, path: path, body: body, answer: answer})
@@ -356,6 +362,12 @@ func (c *Client) send(ctx context.Context, rq request) (etag string, err error) 
 	case *adminapi.Key:
 		answer.ETag = etag
 	case *adminapi.CreatedKey:
+		answer.ETag = etag
+	case *adminapi.User:
+		answer.ETag = etag
+	case *adminapi.Webhook:
+		answer.ETag = etag
+	case *adminapi.CreatedWebhook:
 		answer.ETag = etag
 	}
 	return etag, err

@@ -33,12 +33,8 @@ func (c *Client) Reports(ctx context.Context) ([]adminapi.Report, error) {
 }
 
 // Report returns how far a report is, and its result once it is done.
-func (c *Client) Report(ctx context.Context, id string) (r adminapi.Report, err error) {
-	path, err := named("reports", id)
-	if err != nil {
-		return r, err
-	}
-	return get[adminapi.Report](ctx, c, path)
+func (c *Client) Report(ctx context.Context, id string) (adminapi.Report, error) {
+	return at[adminapi.Report](ctx, c, request{method: http.MethodGet}, "reports", id)
 }
 
 // DeleteReport removes a report, and stops it where it is unfinished.
@@ -90,22 +86,12 @@ func (c *Client) Uploads(
 // answer's Next, until there is none.
 func (c *Client) AbortUploads(
 	ctx context.Context, bucket string, abort adminapi.AbortUploads,
-) (out adminapi.AbortedUploads, err error) {
-	path, err := named("uploads", bucket, "abort")
-	if err != nil {
-		return out, err
-	}
-	err = c.do(ctx, http.MethodPost, path, abort, &out)
-	return out, err
+) (adminapi.AbortedUploads, error) {
+	return at[adminapi.AbortedUploads](ctx, c, request{method: http.MethodPost, body: abort}, "uploads", bucket, "abort")
 }
 
 // PruneVersions removes noncurrent versions of a bucket, or tells what that would give back. It is sent again with After,
 // the answer's Next, until there is none.
-func (c *Client) PruneVersions(ctx context.Context, bucket string, prune adminapi.Prune) (out adminapi.Pruned, err error) {
-	path, err := named("versions", bucket, "prune")
-	if err != nil {
-		return out, err
-	}
-	err = c.do(ctx, http.MethodPost, path, prune, &out)
-	return out, err
+func (c *Client) PruneVersions(ctx context.Context, bucket string, prune adminapi.Prune) (adminapi.Pruned, error) {
+	return at[adminapi.Pruned](ctx, c, request{method: http.MethodPost, body: prune}, "versions", bucket, "prune")
 }

@@ -40,7 +40,7 @@ func (c *Client) Users(ctx context.Context) ([]adminapi.User, error) {
 
 // User returns a user.
 func (c *Client) User(ctx context.Context, name string) (adminapi.User, error) {
-	return c.user(ctx, request{method: http.MethodGet}, "users", name)
+	return at[adminapi.User](ctx, c, request{method: http.MethodGet}, "users", name)
 }
 
 // CreateUser makes a user, who is enabled unless the settings say otherwise. The Problem UserExists says that there is
@@ -48,7 +48,7 @@ func (c *Client) User(ctx context.Context, name string) (adminapi.User, error) {
 func (c *Client) CreateUser(
 	ctx context.Context, name string, settings adminapi.UserSettings,
 ) (adminapi.User, error) {
-	return c.user(ctx, request{method: http.MethodPut, body: settings}, "users", name)
+	return at[adminapi.User](ctx, c, request{method: http.MethodPut, body: settings}, "users", name)
 }
 
 // ChangeUser changes what is not nil. With an ETag the Problem PreconditionFailed says that the user is another by
@@ -56,27 +56,17 @@ func (c *Client) CreateUser(
 func (c *Client) ChangeUser(
 	ctx context.Context, name string, settings adminapi.UserSettings, etag string,
 ) (adminapi.User, error) {
-	return c.user(ctx, request{method: http.MethodPatch, body: settings, ifMatch: etag}, "users", name)
+	return at[adminapi.User](ctx, c, request{method: http.MethodPatch, body: settings, ifMatch: etag}, "users", name)
 }
 
 // AttachPolicy gives a user a policy.
 func (c *Client) AttachPolicy(ctx context.Context, name, policy string) (adminapi.User, error) {
-	return c.user(ctx, request{method: http.MethodPut}, "users", name, "policies", policy)
+	return at[adminapi.User](ctx, c, request{method: http.MethodPut}, "users", name, "policies", policy)
 }
 
 // DetachPolicy takes a policy from a user.
 func (c *Client) DetachPolicy(ctx context.Context, name, policy string) (adminapi.User, error) {
-	return c.user(ctx, request{method: http.MethodDelete}, "users", name, "policies", policy)
-}
-
-// user sends a request that is answered with a user.
-func (c *Client) user(ctx context.Context, rq request, segments ...string) (u adminapi.User, err error) {
-	if rq.path, err = named(segments...); err != nil {
-		return u, err
-	}
-	rq.answer = &u
-	u.ETag, err = c.send(ctx, rq)
-	return u, err
+	return at[adminapi.User](ctx, c, request{method: http.MethodDelete}, "users", name, "policies", policy)
 }
 
 // DeleteUser removes a user with all keys. The Problem UserOwnsBuckets says that the user owns some, and names them.
@@ -106,46 +96,27 @@ func (c *Client) Keys(ctx context.Context, user string) ([]adminapi.Key, error) 
 }
 
 // Key returns an access key.
-func (c *Client) Key(ctx context.Context, accessKey string) (k adminapi.Key, err error) {
-	path, err := named("keys", accessKey)
-	if err != nil {
-		return k, err
-	}
-	return get[adminapi.Key](ctx, c, path)
+func (c *Client) Key(ctx context.Context, accessKey string) (adminapi.Key, error) {
+	return at[adminapi.Key](ctx, c, request{method: http.MethodGet}, "keys", accessKey)
 }
 
 // CreateKey makes an access key, and is the only one to be told its secret.
-func (c *Client) CreateKey(ctx context.Context, user string, key adminapi.NewKey) (k adminapi.CreatedKey, err error) {
-	path, err := named("users", user, "keys")
-	if err != nil {
-		return k, err
-	}
-	err = c.do(ctx, http.MethodPost, path, key, &k)
-	return k, err
+func (c *Client) CreateKey(ctx context.Context, user string, key adminapi.NewKey) (adminapi.CreatedKey, error) {
+	return at[adminapi.CreatedKey](ctx, c, request{method: http.MethodPost, body: key}, "users", user, "keys")
 }
 
 // ChangeKey changes what is not nil.
 func (c *Client) ChangeKey(
 	ctx context.Context, accessKey string, settings adminapi.KeySettings,
-) (k adminapi.Key, err error) {
-	path, err := named("keys", accessKey)
-	if err != nil {
-		return k, err
-	}
-	err = c.do(ctx, http.MethodPatch, path, settings, &k)
-	return k, err
+) (adminapi.Key, error) {
+	return at[adminapi.Key](ctx, c, request{method: http.MethodPatch, body: settings}, "keys", accessKey)
 }
 
 // RotateKey makes a key that takes the place of another, and is the only one to be told its secret.
 func (c *Client) RotateKey(
 	ctx context.Context, accessKey string, rotation adminapi.Rotation,
-) (k adminapi.CreatedKey, err error) {
-	path, err := named("keys", accessKey, "rotate")
-	if err != nil {
-		return k, err
-	}
-	err = c.do(ctx, http.MethodPost, path, rotation, &k)
-	return k, err
+) (adminapi.CreatedKey, error) {
+	return at[adminapi.CreatedKey](ctx, c, request{method: http.MethodPost, body: rotation}, "keys", accessKey, "rotate")
 }
 
 // DeleteKey removes an access key.
@@ -174,13 +145,9 @@ func (c *Client) Policy(ctx context.Context, name string) (document json.RawMess
 // is not there yet, and an empty one takes what is there.
 func (c *Client) PutPolicy(
 	ctx context.Context, name string, document []byte, etag string,
-) (p adminapi.Policy, err error) {
-	path, err := named("policies", name)
-	if err != nil {
-		return p, err
-	}
-	_, err = c.send(ctx, request{method: http.MethodPut, path: path, raw: document, ifMatch: etag, answer: &p})
-	return p, err
+) (adminapi.Policy, error) {
+	rq := request{method: http.MethodPut, raw: document, ifMatch: etag}
+	return at[adminapi.Policy](ctx, c, rq, "policies", name)
 }
 
 // NoPolicy is an ETag for PutPolicy: only make a policy, and replace none.

@@ -16,7 +16,7 @@ func (c *Client) Webhooks(ctx context.Context) ([]adminapi.Webhook, error) {
 
 // Webhook returns a webhook.
 func (c *Client) Webhook(ctx context.Context, name string) (adminapi.Webhook, error) {
-	return c.webhook(ctx, request{method: http.MethodGet}, name)
+	return at[adminapi.Webhook](ctx, c, request{method: http.MethodGet}, "webhooks", name)
 }
 
 // CreateWebhook makes a webhook, which is enabled unless the settings say otherwise, and is the only one to be told its
@@ -24,13 +24,8 @@ func (c *Client) Webhook(ctx context.Context, name string) (adminapi.Webhook, er
 // IfMatch replaces its settings instead, and is told no secret.
 func (c *Client) CreateWebhook(
 	ctx context.Context, name string, settings adminapi.WebhookSettings,
-) (created adminapi.CreatedWebhook, err error) {
-	path, err := named("webhooks", name)
-	if err != nil {
-		return created, err
-	}
-	created.ETag, err = c.send(ctx, request{method: http.MethodPut, path: path, body: settings, answer: &created})
-	return created, err
+) (adminapi.CreatedWebhook, error) {
+	return at[adminapi.CreatedWebhook](ctx, c, request{method: http.MethodPut, body: settings}, "webhooks", name)
 }
 
 // ChangeWebhook changes what is not nil. With an ETag the Problem PreconditionFailed says that the webhook is another by
@@ -38,17 +33,7 @@ func (c *Client) CreateWebhook(
 func (c *Client) ChangeWebhook(
 	ctx context.Context, name string, settings adminapi.WebhookSettings, etag string,
 ) (adminapi.Webhook, error) {
-	return c.webhook(ctx, request{method: http.MethodPatch, body: settings, ifMatch: etag}, name)
-}
-
-// webhook sends a request that is answered with a webhook.
-func (c *Client) webhook(ctx context.Context, rq request, name string) (w adminapi.Webhook, err error) {
-	if rq.path, err = named("webhooks", name); err != nil {
-		return w, err
-	}
-	rq.answer = &w
-	w.ETag, err = c.send(ctx, rq)
-	return w, err
+	return at[adminapi.Webhook](ctx, c, request{method: http.MethodPatch, body: settings, ifMatch: etag}, "webhooks", name)
 }
 
 // DeleteWebhook removes a webhook. The Problem WebhookInUse says that buckets tell it, and names them. The ETag is as for
@@ -58,13 +43,8 @@ func (c *Client) DeleteWebhook(ctx context.Context, name, etag string) error {
 }
 
 // TestWebhook has the server send a webhook an event, once, and tells what became of it.
-func (c *Client) TestWebhook(ctx context.Context, name string) (result adminapi.WebhookTest, err error) {
-	path, err := named("webhooks", name, "test")
-	if err != nil {
-		return result, err
-	}
-	err = c.do(ctx, http.MethodPost, path, nil, &result)
-	return result, err
+func (c *Client) TestWebhook(ctx context.Context, name string) (adminapi.WebhookTest, error) {
+	return at[adminapi.WebhookTest](ctx, c, request{method: http.MethodPost}, "webhooks", name, "test")
 }
 
 // Events returns up to limit events, the oldest of those above a sequence; 0 for as many as the server gives at once.
