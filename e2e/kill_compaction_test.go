@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"os/exec"
 	"sync"
@@ -23,49 +22,27 @@ const (
 // there, byte for byte, wherever compaction had brought it.
 func TestKillDuringCompaction(t *testing.T) {
 	t.Parallel()
-	seed := killSeed(t)
-	s := start(t, "--bucket", "killed", "--sync", "always", "--log-level", "debug")
-	moments := rand.New(rand.NewPCG(seed, 0))
-	writers := make([]*killWriter, compactionWriters)
-	for i := range writers {
-		writers[i] = &killWriter{
-			s: s, id: i, keys: compactionKeys, size: compactionBytes,
-			random: rand.New(rand.NewPCG(seed, uint64(i+1))), known: make(map[string]outcomes),
-		}
-	}
+	load := killLoad{writers: compactionWriters, keys: compactionKeys, size: compactionBytes}
+	s := startKilled(t, load, "--log-level", "debug")
 	// Twice, so that a pack is full, and half of it dead.
 	for range 2 {
-		together(writers, func(w *killWriter) { w.fill(t.Context()) })
+		together(s.writers, func(w *killWriter) { w.fill(t.Context()) })
 	}
 	seen, inside, acknowledged := 0, 0, 0
 	for round := range compactionKills {
-		ctx, cancel := context.WithCancel(t.Context())
-		worked := make(chan struct{})
-		go func() { // ends when the server does
-			defer close(worked)
-			together(writers, func(w *killWriter) { w.work(ctx) })
-		}()
+		s.load()
 		s.eventually("the server compacts", func() (bool, string) {
 			return s.logs.countFrom(seen, "msg=compacting") > 0, "its log does not say so"
 		})
-		timer := time.NewTimer(time.Duration(moments.Int64N(int64(150 * time.Millisecond))))
-		select {
-		case <-timer.C:
-		case <-s.exited:
-			t.Fatalf("round %d: the server ended by itself: %v", round, s.exit)
-		}
-		s.kill()
-		cancel()
-		<-worked
-		s.http.CloseIdleConnections()
+		s.killWithin(round, 0, 150*time.Millisecond)
 		if s.logs.countFrom(seen, "msg=compacting") > s.logs.countFrom(seen, "msg=compacted") {
 			inside++
 		}
 		seen = s.logs.size()
 		s.check()
 		s.run()
-		together(writers, func(w *killWriter) { w.settle(t, round) })
-		for _, w := range writers {
+		together(s.writers, func(w *killWriter) { w.settle(t, round) })
+		for _, w := range s.writers {
 			acknowledged += w.acknowledged
 			w.acknowledged = 0
 		}

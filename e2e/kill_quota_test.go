@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -26,20 +25,12 @@ const (
 // counted, and loses it again beside the load. The checker recounts what was counted so far; the next start counts on.
 func TestKillWithLimits(t *testing.T) {
 	t.Parallel()
-	seed := killSeed(t)
-	s := start(t, "--bucket", "killed", "--sync", "always")
-	moments := rand.New(rand.NewPCG(seed, 0))
-	writers := make([]*killWriter, killWriters)
-	for i := range writers {
-		writers[i] = &killWriter{
-			s: s, id: i, keys: killKeys, random: rand.New(rand.NewPCG(seed, uint64(i+1))), known: make(map[string]outcomes),
-		}
-	}
+	s := startKilled(t, killLoad{writers: killWriters, keys: killKeys})
 	var filling sync.WaitGroup
 	for i := range 16 {
 		filling.Go(func() {
 			for n := i; n < quotaFiller; n += 16 {
-				if _, err := writers[0].do(t.Context(), http.MethodPut, fmt.Sprintf("/killed/w/%04d", n), []byte("x")); err != nil {
+				if _, err := s.writers[0].do(t.Context(), http.MethodPut, fmt.Sprintf("/killed/w/%04d", n), []byte("x")); err != nil {
 					t.Error(err)
 					return
 				}
@@ -58,26 +49,12 @@ func TestKillWithLimits(t *testing.T) {
 	}
 	interrupted := 0
 	for round := range quotaKills {
-		ctx, cancel := context.WithCancel(t.Context())
-		var group sync.WaitGroup
-		group.Go(func() { s.recount(ctx, limit) })
-		for _, w := range writers {
-			group.Go(func() { w.work(ctx) }) // ends when the server does
-		}
-		timer := time.NewTimer(50*time.Millisecond + time.Duration(moments.Int64N(int64(200*time.Millisecond))))
-		select {
-		case <-timer.C:
-		case <-s.exited:
-			t.Fatalf("round %d: the server ended by itself: %v", round, s.exit)
-		}
-		s.kill()
-		cancel()
-		group.Wait()
-		s.http.CloseIdleConnections()
+		s.load(func(ctx context.Context) { s.recount(ctx, limit) })
+		s.killWithin(round, 50*time.Millisecond, 250*time.Millisecond)
 		s.check()
 		seen := s.logs.size()
 		s.run()
-		for _, w := range writers {
+		for _, w := range s.writers {
 			w.settle(t, round)
 		}
 		if s.limited("w") { // else the kill came between two counts

@@ -31,35 +31,14 @@ const (
 // the server died may have happened or not, whole: nothing in between. And the checker must find nothing.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	seed := killSeed(t)
-	s := start(t, "--bucket", "killed", "--sync", "always")
-	moments := rand.New(rand.NewPCG(seed, 0))
-	writers := make([]*killWriter, killWriters)
-	for i := range writers {
-		writers[i] = &killWriter{
-			s: s, id: i, keys: killKeys, random: rand.New(rand.NewPCG(seed, uint64(i+1))), known: make(map[string]outcomes),
-		}
-	}
+	s := startKilled(t, killLoad{writers: killWriters, keys: killKeys})
 	acknowledged, uncertain := 0, 0
 	for round := range kills {
-		ctx, cancel := context.WithCancel(t.Context())
-		var group sync.WaitGroup
-		for _, w := range writers {
-			group.Go(func() { w.work(ctx) }) // ends when the server does
-		}
-		timer := time.NewTimer(20*time.Millisecond + time.Duration(moments.Int64N(int64(200*time.Millisecond))))
-		select {
-		case <-timer.C:
-		case <-s.exited:
-			t.Fatalf("round %d: the server ended by itself: %v", round, s.exit)
-		}
-		s.kill()
-		cancel()
-		group.Wait()
-		s.http.CloseIdleConnections()
+		s.load()
+		s.killWithin(round, 20*time.Millisecond, 220*time.Millisecond)
 		s.check()
 		s.run()
-		for _, w := range writers {
+		for _, w := range s.writers {
 			acknowledged += w.acknowledged
 			uncertain += w.settle(t, round)
 			w.acknowledged = 0
@@ -72,6 +51,66 @@ func TestKill(t *testing.T) {
 	if acknowledged < kills || uncertain == 0 {
 		t.Error("the load was too small to show anything")
 	}
+}
+
+// killLoad is the load on a server that is killed: how many writers, how many keys each has, and how many bytes every
+// content, 0 for all sizes.
+type killLoad struct{ writers, keys, size int }
+
+// killedServer is a server that is killed under load, and started again.
+type killedServer struct {
+	*server
+	writers []*killWriter
+	moments *rand.Rand // of the kills
+	// unload waits for the end of what load has begun: the server is dead then.
+	unload func()
+}
+
+// startKilled starts a server with a bucket that the load writes to.
+func startKilled(t *testing.T, l killLoad, flags ...string) *killedServer {
+	t.Helper()
+	seed := killSeed(t)
+	s := &killedServer{
+		server:  start(t, append([]string{"--bucket", "killed", "--sync", "always"}, flags...)...),
+		writers: make([]*killWriter, l.writers), moments: rand.New(rand.NewPCG(seed, 0)),
+	}
+	for i := range s.writers {
+		s.writers[i] = &killWriter{
+			s: s.server, id: i, keys: l.keys, size: l.size, random: rand.New(rand.NewPCG(seed, uint64(i+1))),
+			known: make(map[string]outcomes),
+		}
+	}
+	return s
+}
+
+// load has all writers write, and does what else there is beside them, until the server is killed.
+func (s *killedServer) load(beside ...func(context.Context)) {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	var group sync.WaitGroup
+	for _, do := range beside {
+		group.Go(func() { do(ctx) })
+	}
+	for _, w := range s.writers {
+		group.Go(func() { w.work(ctx) }) // ends when the server does
+	}
+	s.unload = func() {
+		cancel()
+		group.Wait()
+	}
+}
+
+// killWithin kills the server at a random moment between least and most from now, and ends the load.
+func (s *killedServer) killWithin(round int, least, most time.Duration) {
+	s.t.Helper()
+	timer := time.NewTimer(least + time.Duration(s.moments.Int64N(int64(most-least))))
+	select {
+	case <-timer.C:
+	case <-s.exited:
+		s.t.Fatalf("round %d: the server ended by itself: %v", round, s.exit)
+	}
+	s.kill()
+	s.unload()
+	s.http.CloseIdleConnections()
 }
 
 // killSeed is what the load is drawn from.
