@@ -89,25 +89,3 @@ func writeEpoch(system fileSystem, dir string, epoch uint32, sync bool) error {
 	}
 	return system.syncDir(dir)
 }
-
-// makeDirs makes a directory and what is missing above it, durably if sync is set.
-func makeDirs(system fileSystem, dir string, sync bool) error {
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is no directory", dir)
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if err := makeDirs(system, parent, sync); err != nil {
-		return err
-	}
-	if err := system.mkdir(dir); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	if !sync {
-		return nil
-	}
-	return system.syncDir(parent)
-}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/blob"
 	"github.com/plimsoll/plimsoll/backend/blob/blobtest"
+	"github.com/plimsoll/plimsoll/backend/blob/internal/disk"
 )
 
 // faultyDisk is the real disk, except that it fails when it is told to, and writes down what is asked of it.
@@ -41,7 +42,7 @@ func (d *faultyDisk) meet(operation, path string) error {
 	for fault, err := range d.faults {
 		name, suffix, _ := strings.Cut(fault, " ")
 		if name == operation && strings.HasSuffix(path, suffix) && err != nil {
-			return pathError(operation, path, err)
+			return disk.PathError(operation, path, err)
 		}
 	}
 	return nil

@@ -81,6 +81,7 @@ import (
 	"syscall"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
+	"github.com/plimsoll/plimsoll/backend/blob/internal/disk"
 )
 
 // preallocateBytes is the announced size from which a blob's space is reserved before its bytes arrive: it keeps large
@@ -134,7 +135,7 @@ func open(dir string, options Options, system fileSystem) (*Store, error) {
 	if _, err := rand.Read(s.nonce[:]); err != nil {
 		return nil, fmt.Errorf("files: draw a nonce: %w", err)
 	}
-	if err := makeDirs(system, s.dir, options.Sync); err != nil {
+	if err := disk.MakeDirectories(s.dir, options.Sync, system.mkdir, system.syncDir); err != nil {
 		return nil, fmt.Errorf("files: make %s: %w", s.dir, err)
 	}
 	epoch, err := beginEpoch(system, s.dir, options.Sync)

@@ -2,11 +2,12 @@ package files
 
 import (
 	"errors"
-	"io/fs"
 	"math"
 	"math/bits"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/plimsoll/plimsoll/backend/blob/internal/disk"
 )
 
 // fileSystem is what the store does to a disk. Tests stand between, to make it fail. Errors that it returns know their
@@ -38,8 +39,7 @@ type file interface {
 	close() error
 }
 
-// diskFileSystem is the real one. It goes without os.File, which asks the poller about every file that it opens, in
-// vain for those of a disk.
+// diskFileSystem is the real one.
 type diskFileSystem struct{}
 
 func (diskFileSystem) create(path string) (file, error) {
@@ -49,47 +49,31 @@ func (diskFileSystem) create(path string) (file, error) {
 func (diskFileSystem) open(path string) (file, error) { return openDiskFile(path, unix.O_RDONLY) }
 
 func (diskFileSystem) mkdir(path string) error {
-	return pathError("mkdir", path, retry(func() error { return unix.Mkdir(path, 0o700) }))
+	return disk.PathError("mkdir", path, disk.Retry(func() error { return unix.Mkdir(path, 0o700) }))
 }
 
-func (diskFileSystem) remove(path string) error {
-	return pathError("unlink", path, retry(func() error { return unix.Unlink(path) }))
-}
+func (diskFileSystem) remove(path string) error { return disk.Remove(path) }
 
-func (diskFileSystem) syncDir(path string) error {
-	f, err := openDiskFile(path, unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return err
-	}
-	err = pathError("fsync", path, retry(func() error { return syncDirectory(f.(*diskFile).fd) }))
-	return errors.Join(err, f.close())
-}
+func (diskFileSystem) syncDir(path string) error { return disk.SyncDirectory(path) }
 
-type diskFile struct {
-	path string
-	fd   int
-}
+type diskFile struct{ disk.File }
 
 func openDiskFile(path string, flags int) (file, error) {
-	f := &diskFile{path: path}
-	err := retry(func() (err error) {
-		f.fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0o600)
-		return err
-	})
+	f, err := disk.Open(path, flags)
 	if err != nil {
-		return nil, pathError("open", path, err)
+		return nil, err
 	}
-	return f, nil
+	return &diskFile{f}, nil
 }
 
 func (f *diskFile) write(p []byte) error {
 	for len(p) > 0 {
-		n, err := unix.Write(f.fd, p)
+		n, err := unix.Write(f.FD, p)
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
-			return pathError("write", f.path, err)
+			return disk.PathError("write", f.Path, err)
 		}
 		p = p[n:]
 	}
@@ -97,59 +81,28 @@ func (f *diskFile) write(p []byte) error {
 }
 
 func (f *diskFile) readAt(p []byte, offset int64) (n int, err error) {
-	err = retry(func() error {
-		n, err = unix.Pread(f.fd, p, offset)
+	err = disk.Retry(func() error {
+		n, err = unix.Pread(f.FD, p, offset)
 		return err
 	})
-	return max(n, 0), pathError("read", f.path, err)
-}
-
-func (f *diskFile) size() (int64, error) {
-	var stat unix.Stat_t
-	err := retry(func() error { return unix.Fstat(f.fd, &stat) })
-	return stat.Size, pathError("stat", f.path, err)
+	return max(n, 0), disk.PathError("read", f.Path, err)
 }
 
 func (f *diskFile) preallocate(bytes int64) error {
-	err := retry(func() error { return preallocate(f.fd, bytes) })
+	err := disk.Retry(func() error { return preallocate(f.FD, bytes) })
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
 		return nil
 	}
-	return pathError("preallocate", f.path, err)
+	return disk.PathError("preallocate", f.Path, err)
 }
 
-func (f *diskFile) truncate(bytes int64) error {
-	return pathError("truncate", f.path, retry(func() error { return unix.Ftruncate(f.fd, bytes) }))
-}
+func (f *diskFile) size() (int64, error) { return f.Size() }
 
-func (f *diskFile) sync() error {
-	return pathError("sync", f.path, retry(func() error { return syncFile(f.fd) }))
-}
+func (f *diskFile) truncate(bytes int64) error { return f.Truncate(bytes) }
 
-// close is not tried again when it is interrupted: the descriptor is gone then, and may be another file's already.
-func (f *diskFile) close() error {
-	err := unix.Close(f.fd)
-	if errors.Is(err, unix.EINTR) {
-		err = nil
-	}
-	return pathError("close", f.path, err)
-}
+func (f *diskFile) sync() error { return f.Sync() }
 
-// retry repeats what a signal interrupted.
-func retry(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
-
-func pathError(operation, path string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &fs.PathError{Op: operation, Path: path, Err: err}
-}
+func (f *diskFile) close() error { return f.Close() }
 
 // spaceBytes returns the bytes of that many blocks of a disk, or the most that an int64 can say.
 func spaceBytes(blocks, blockBytes uint64) int64 {

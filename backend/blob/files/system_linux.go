@@ -1,11 +1,10 @@
 package files
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
 
-// syncFile leaves out the times of the file, which nobody reads.
-func syncFile(fd int) error { return unix.Fdatasync(fd) }
-
-func syncDirectory(fd int) error { return unix.Fsync(fd) }
+	"github.com/plimsoll/plimsoll/backend/blob/internal/disk"
+)
 
 func preallocate(fd int, bytes int64) error {
 	return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, 0, bytes)
@@ -13,8 +12,8 @@ func preallocate(fd int, bytes int64) error {
 
 func diskSpace(path string) (available, total int64, err error) {
 	var stat unix.Statfs_t
-	if err := retry(func() error { return unix.Statfs(path, &stat) }); err != nil {
-		return 0, 0, pathError("statfs", path, err)
+	if err := disk.Retry(func() error { return unix.Statfs(path, &stat) }); err != nil {
+		return 0, 0, disk.PathError("statfs", path, err)
 	}
 	unit := uint64(stat.Frsize)
 	if unit == 0 {

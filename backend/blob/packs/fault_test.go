@@ -13,6 +13,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/blob"
 	"github.com/plimsoll/plimsoll/backend/blob/blobtest"
+	"github.com/plimsoll/plimsoll/backend/blob/internal/disk"
 )
 
 // faultyDisk is the real disk, except that it fails when it is told to, and writes down what is asked of it.
@@ -36,7 +37,7 @@ func (d *faultyDisk) meet(operation, path string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.trace = append(d.trace, operation+" "+filepath.Base(path))
-	return pathError(operation, path, d.faults[operation])
+	return disk.PathError(operation, path, d.faults[operation])
 }
 
 func (d *faultyDisk) take() string {

@@ -8,6 +8,8 @@ import (
 	"testing/fstest"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/plimsoll/plimsoll/backend/blob/internal/disk"
 )
 
 // memoryDisk is a file system in memory: as quick on every machine, and it knows what a power cut may take.
@@ -39,7 +41,7 @@ func (d *memoryDisk) create(path string) (file, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.files[path] != nil {
-		return nil, pathError("open", path, unix.EEXIST)
+		return nil, disk.PathError("open", path, unix.EEXIST)
 	}
 	f := &memoryFile{}
 	d.files[path] = f
@@ -52,7 +54,7 @@ func (d *memoryDisk) open(path string, _ bool) (file, error) {
 	if f := d.files[path]; f != nil {
 		return f, nil
 	}
-	return nil, pathError("open", path, unix.ENOENT)
+	return nil, disk.PathError("open", path, unix.ENOENT)
 }
 
 func (d *memoryDisk) remove(path string) error {

@@ -124,6 +124,7 @@ import (
 	"sync/atomic"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
+	"github.com/plimsoll/plimsoll/backend/blob/internal/disk"
 )
 
 const (
@@ -208,7 +209,8 @@ func open(dir string, large blob.ByID, options Options, system fileSystem) (*Sto
 	if _, err := rand.Read(s.nonce[:]); err != nil {
 		return nil, fmt.Errorf("packs: draw a nonce: %w", err)
 	}
-	if err := makeDirs(system, s.dir, options.Sync); err != nil {
+	mkdir := func(path string) error { return os.Mkdir(path, 0o700) }
+	if err := disk.MakeDirectories(s.dir, options.Sync, mkdir, system.syncDir); err != nil {
 		return nil, fmt.Errorf("packs: make %s: %w", s.dir, err)
 	}
 	if err := s.load(); err != nil {

@@ -3,8 +3,6 @@ package packs
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 )
 
 // load finds the packs in the directory. Those that were ended in order have a seal as their last bytes, which says what
@@ -203,26 +201,4 @@ func isBlank(f file, size int64) (bool, error) {
 		at += int64(len(p))
 	}
 	return true, nil
-}
-
-// makeDirs makes a directory and what is missing above it, durably if sync is set.
-func makeDirs(system fileSystem, dir string, sync bool) error {
-	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		return fmt.Errorf("%s is no directory", dir)
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(dir)
-	if err := makeDirs(system, parent, sync); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
-	}
-	if !sync {
-		return nil
-	}
-	return system.syncDir(parent)
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/plimsoll/plimsoll/backend/blob/internal/disk"
 )
 
 // maxVectors is how many slices one system call writes at most (IOV_MAX).
@@ -40,8 +42,7 @@ type file interface {
 	close() error
 }
 
-// diskFileSystem is the real one. It goes without os.File, which asks the poller about every file that it opens, in
-// vain for those of a disk.
+// diskFileSystem is the real one.
 type diskFileSystem struct{}
 
 func (diskFileSystem) create(path string) (file, error) {
@@ -55,41 +56,25 @@ func (diskFileSystem) open(path string, write bool) (file, error) {
 	return openDiskFile(path, unix.O_RDONLY)
 }
 
-func (diskFileSystem) remove(path string) error {
-	return pathError("unlink", path, retry(func() error { return unix.Unlink(path) }))
-}
+func (diskFileSystem) remove(path string) error { return disk.Remove(path) }
 
 func (diskFileSystem) list(path string) ([]fs.DirEntry, error) { return os.ReadDir(path) }
 
-func (diskFileSystem) syncDir(path string) error {
-	f, err := openDiskFile(path, unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return err
-	}
-	err = pathError("fsync", path, retry(func() error { return syncDirectory(f.fd) }))
-	return errors.Join(err, f.close())
-}
+func (diskFileSystem) syncDir(path string) error { return disk.SyncDirectory(path) }
 
-type diskFile struct {
-	path string
-	fd   int
-}
+type diskFile struct{ disk.File }
 
-func openDiskFile(path string, flags int) (*diskFile, error) {
-	f := &diskFile{path: path}
-	err := retry(func() (err error) {
-		f.fd, err = unix.Open(path, flags|unix.O_CLOEXEC, 0o600)
-		return err
-	})
+func openDiskFile(path string, flags int) (file, error) {
+	f, err := disk.Open(path, flags)
 	if err != nil {
-		return nil, pathError("open", path, err)
+		return nil, err
 	}
-	return f, nil
+	return &diskFile{f}, nil
 }
 
 func (f *diskFile) writeAt(vectors [][]byte, offset int64) error {
 	for len(vectors) > 0 {
-		n, err := writeVectors(f.fd, vectors[:min(len(vectors), maxVectors)], offset)
+		n, err := writeVectors(f.FD, vectors[:min(len(vectors), maxVectors)], offset)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -97,7 +82,7 @@ func (f *diskFile) writeAt(vectors [][]byte, offset int64) error {
 			err = unix.EIO // no progress, and no reason given: trying again might never end
 		}
 		if err != nil {
-			return pathError("write", f.path, err)
+			return disk.PathError("write", f.Path, err)
 		}
 		offset += int64(n)
 		for len(vectors) > 0 && n >= len(vectors[0]) {
@@ -114,12 +99,12 @@ func (f *diskFile) writeAt(vectors [][]byte, offset int64) error {
 func (f *diskFile) readAt(p []byte, offset int64) (int, error) {
 	total := 0
 	for total < len(p) {
-		n, err := unix.Pread(f.fd, p[total:], offset+int64(total))
+		n, err := unix.Pread(f.FD, p[total:], offset+int64(total))
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err != nil:
-			return total, pathError("read", f.path, err)
+			return total, disk.PathError("read", f.Path, err)
 		case n == 0:
 			return total, nil
 		}
@@ -128,45 +113,14 @@ func (f *diskFile) readAt(p []byte, offset int64) (int, error) {
 	return total, nil
 }
 
-func (f *diskFile) size() (int64, error) {
-	var stat unix.Stat_t
-	err := retry(func() error { return unix.Fstat(f.fd, &stat) })
-	return stat.Size, pathError("stat", f.path, err)
-}
-
 func (f *diskFile) preallocate(bytes int64) error {
-	return pathError("preallocate", f.path, retry(func() error { return preallocate(f.fd, bytes) }))
+	return disk.PathError("preallocate", f.Path, disk.Retry(func() error { return preallocate(f.FD, bytes) }))
 }
 
-func (f *diskFile) truncate(bytes int64) error {
-	return pathError("truncate", f.path, retry(func() error { return unix.Ftruncate(f.fd, bytes) }))
-}
+func (f *diskFile) size() (int64, error) { return f.Size() }
 
-func (f *diskFile) sync() error {
-	return pathError("sync", f.path, retry(func() error { return syncFile(f.fd) }))
-}
+func (f *diskFile) truncate(bytes int64) error { return f.Truncate(bytes) }
 
-// close is not tried again when it is interrupted: the descriptor is gone then, and may be another file's already.
-func (f *diskFile) close() error {
-	err := unix.Close(f.fd)
-	if err == unix.EINTR {
-		err = nil
-	}
-	return pathError("close", f.path, err)
-}
+func (f *diskFile) sync() error { return f.Sync() }
 
-// retry repeats what a signal interrupted.
-func retry(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
-
-func pathError(operation, path string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return &fs.PathError{Op: operation, Path: path, Err: err}
-}
+func (f *diskFile) close() error { return f.Close() }

@@ -2,11 +2,6 @@ package packs
 
 import "golang.org/x/sys/unix"
 
-// syncFile leaves out the times of the file, which nobody reads.
-func syncFile(fd int) error { return unix.Fdatasync(fd) }
-
-func syncDirectory(fd int) error { return unix.Fsync(fd) }
-
 func preallocate(fd int, bytes int64) error { return unix.Fallocate(fd, 0, 0, bytes) }
 
 func writeVectors(fd int, vectors [][]byte, offset int64) (int, error) {
