@@ -25,8 +25,15 @@ type write struct {
 	key, value []byte
 }
 
-// change begins a change of a key's versions.
-func (b *batch) change(bucket meta.Bucket, key meta.Key) (*keyChange, error) {
+// change begins a change of a key's versions. It fails with meta.ErrNoSuchBucket, and where the key cannot be one.
+func (b *batch) change(name meta.BucketName, key meta.Key) (*keyChange, error) {
+	bucket, err := b.bucket(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := validateKey(key); err != nil {
+		return nil, err
+	}
 	c := &keyChange{
 		keyReader: newKeyReader(b.objects, b.versions, b.nulls, bucket, key), batch: b, refs: b.references(),
 	}

@@ -109,11 +109,7 @@ func (b *batch) completeUpload(m meta.CompleteUpload) (meta.Result, error) {
 	if _, err := b.storedUpload(row); err != nil {
 		return meta.Result{}, err
 	}
-	bucket, err := b.bucket(m.Bucket)
-	if err != nil {
-		return meta.Result{}, err
-	}
-	c, err := b.change(bucket, m.Key)
+	c, err := b.change(m.Bucket, m.Key)
 	if err != nil {
 		return meta.Result{}, err
 	}

@@ -26,18 +26,11 @@ func checkPrecondition(p meta.Precondition, v *version, latest bool, absent erro
 }
 
 func (b *batch) putObject(m meta.PutObject) (meta.Result, error) {
-	bucket, err := b.bucket(m.Bucket)
+	c, err := b.change(m.Bucket, m.Key)
 	if err != nil {
-		return meta.Result{}, err
-	}
-	if err := validateKey(m.Key); err != nil {
 		return meta.Result{}, err
 	}
 	if err := validateObject(&m.Object); err != nil {
-		return meta.Result{}, err
-	}
-	c, err := b.change(bucket, m.Key)
-	if err != nil {
 		return meta.Result{}, err
 	}
 	if err := checkPrecondition(m.Precondition, c.latest, true, meta.ErrNoSuchKey); err != nil {
@@ -66,14 +59,7 @@ func (c *keyChange) store(o *meta.Object, op quota.Operation) (meta.Result, erro
 }
 
 func (b *batch) deleteObject(m meta.DeleteObject) (meta.Result, error) {
-	bucket, err := b.bucket(m.Bucket)
-	if err != nil {
-		return meta.Result{}, err
-	}
-	if err := validateKey(m.Key); err != nil {
-		return meta.Result{}, err
-	}
-	c, err := b.change(bucket, m.Key)
+	c, err := b.change(m.Bucket, m.Key)
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -86,7 +72,7 @@ func (b *batch) deleteObject(m meta.DeleteObject) (meta.Result, error) {
 	marker := &version{identity: identity{marker: true}}
 	marker.object.Modified, marker.object.Owner = m.Now, m.Owner
 	switch {
-	case bucket.Versioning != meta.VersioningOff:
+	case c.bucket.Versioning != meta.VersioningOff:
 		err = c.add(marker, m.Now, m.Bypass)
 	case c.latest == nil:
 		return meta.Result{}, nil
@@ -101,7 +87,7 @@ func (b *batch) deleteObject(m meta.DeleteObject) (meta.Result, error) {
 		return meta.Result{}, err
 	}
 	result := c.commit(bl)
-	if bucket.Versioning != meta.VersioningOff {
+	if c.bucket.Versioning != meta.VersioningOff {
 		result.Version, result.DeleteMarker = marker.version(), true
 	}
 	return result, nil
@@ -143,14 +129,7 @@ func (c *keyChange) deleteVersion(m meta.DeleteObject) (meta.Result, error) {
 }
 
 func (b *batch) updateObject(m meta.UpdateObject) (meta.Result, error) {
-	bucket, err := b.bucket(m.Bucket)
-	if err != nil {
-		return meta.Result{}, err
-	}
-	if err := validateKey(m.Key); err != nil {
-		return meta.Result{}, err
-	}
-	c, err := b.change(bucket, m.Key)
+	c, err := b.change(m.Bucket, m.Key)
 	if err != nil {
 		return meta.Result{}, err
 	}
@@ -174,7 +153,7 @@ func (b *batch) updateObject(m meta.UpdateObject) (meta.Result, error) {
 	c.write()
 	version := m.Version
 	if version == "" {
-		version = v.named(bucket.Versioning)
+		version = v.named(c.bucket.Versioning)
 	}
 	return meta.Result{Version: version}, nil
 }
