@@ -205,40 +205,17 @@ func (s *Store) openBlobs(o Options) (wasDirty bool, err error) {
 func (s *Store) startBackground(wasDirty bool) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
-	s.background.Add(8)
-	go func() {
-		defer s.background.Done()
-		s.keepRefusals(ctx)
-	}()
-	go func() {
-		defer s.background.Done()
-		s.keepCounting(ctx)
-	}()
-	go func() {
-		defer s.background.Done()
-		s.keepAborting(ctx)
-	}()
-	go func() {
-		defer s.background.Done()
+	s.background.Go(func() { s.keepRefusals(ctx) })
+	s.background.Go(func() { s.keepCounting(ctx) })
+	s.background.Go(func() { s.keepAborting(ctx) })
+	s.background.Go(func() {
 		defer close(s.cleaned)
 		s.cleanUp(ctx, wasDirty)
-	}()
-	go func() {
-		defer s.background.Done()
-		s.keepBallast(ctx)
-	}()
-	go func() {
-		defer s.background.Done()
-		s.keepCompact(ctx)
-	}()
-	go func() {
-		defer s.background.Done()
-		s.keepExpire(ctx)
-	}()
-	go func() {
-		defer s.background.Done()
-		s.keepHistory(ctx)
-	}()
+	})
+	s.background.Go(func() { s.keepBallast(ctx) })
+	s.background.Go(func() { s.keepCompact(ctx) })
+	s.background.Go(func() { s.keepExpire(ctx) })
+	s.background.Go(func() { s.keepHistory(ctx) })
 }
 
 // keepBallast takes the ballast, now and whenever it has been dropped and the disk has room again.
