@@ -126,49 +126,55 @@ func readUsage(usage table, key []byte) (quota.Usage, *string, error) {
 	}
 }
 
-// Accounts returns every scope in the order of quota.CompareScopes.
-func (r *Repository) Accounts(ctx context.Context) ([]quota.Account, error) {
+// readLedger calls read when the ledger, and what else ledgerMu guards, can be read.
+func (r *Repository) readLedger(ctx context.Context, read func() error) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	r.dbMu.RLock()
 	defer r.dbMu.RUnlock()
 	if r.db == nil {
-		return nil, r.unusable
+		return r.unusable
 	}
 	r.ledgerMu.RLock()
 	defer r.ledgerMu.RUnlock()
-	accounts := make([]quota.Account, 0, len(r.ledger))
-	for scope, a := range r.ledger {
-		if a.err != nil {
-			return nil, a.err
+	return read()
+}
+
+// Accounts returns every scope in the order of quota.CompareScopes.
+func (r *Repository) Accounts(ctx context.Context) ([]quota.Account, error) {
+	var accounts []quota.Account
+	err := r.readLedger(ctx, func() error {
+		accounts = make([]quota.Account, 0, len(r.ledger))
+		for scope, a := range r.ledger {
+			if a.err != nil {
+				return a.err
+			}
+			accounts = append(accounts, a.public(scope))
 		}
-		accounts = append(accounts, a.public(scope))
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(accounts, func(a, b quota.Account) int { return quota.CompareScopes(a.Scope, b.Scope) })
 	return accounts, nil
 }
 
 // Bucket returns a bucket's row.
-func (r *Repository) Bucket(ctx context.Context, name meta.BucketName) (meta.Bucket, error) {
-	if err := ctx.Err(); err != nil {
-		return meta.Bucket{}, err
-	}
-	r.dbMu.RLock()
-	defer r.dbMu.RUnlock()
-	if r.db == nil {
-		return meta.Bucket{}, r.unusable
-	}
-	r.ledgerMu.RLock()
-	defer r.ledgerMu.RUnlock()
-	a, exists := r.ledger[quota.BucketScope(string(name))]
-	switch {
-	case !exists:
-		return meta.Bucket{}, meta.ErrNoSuchBucket
-	case a.bucket.Name == "":
-		return meta.Bucket{}, a.err // the row could not be read
-	}
-	return a.bucket, nil
+func (r *Repository) Bucket(ctx context.Context, name meta.BucketName) (bucket meta.Bucket, err error) {
+	err = r.readLedger(ctx, func() error {
+		a, exists := r.ledger[quota.BucketScope(string(name))]
+		switch {
+		case !exists:
+			return meta.ErrNoSuchBucket
+		case a.bucket.Name == "":
+			return a.err // the row could not be read
+		}
+		bucket = a.bucket
+		return nil
+	})
+	return bucket, err
 }
 
 // entry is an account as a batch has changed it so far.

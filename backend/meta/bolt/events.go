@@ -154,18 +154,12 @@ func (r *Repository) Events(ctx context.Context, after uint64, limit int) (event
 }
 
 // Outbox tells what the outbox holds.
-func (r *Repository) Outbox(ctx context.Context) (meta.Outbox, error) {
-	if err := ctx.Err(); err != nil {
-		return meta.Outbox{}, err
-	}
-	r.dbMu.RLock()
-	defer r.dbMu.RUnlock()
-	if r.db == nil {
-		return meta.Outbox{}, r.unusable
-	}
-	r.ledgerMu.RLock()
-	defer r.ledgerMu.RUnlock()
-	return r.outbox, nil
+func (r *Repository) Outbox(ctx context.Context) (outbox meta.Outbox, err error) {
+	err = r.readLedger(ctx, func() error {
+		outbox = r.outbox
+		return nil
+	})
+	return outbox, err
 }
 
 // events visits the events, and then what the outbox's row tells of them.
