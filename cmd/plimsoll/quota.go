@@ -82,26 +82,42 @@ func (l *limitArgument) scope() quota.Scope {
 	return l.scopeArgument.scope()
 }
 
-type quotaSetCommand struct {
-	limitArgument
+// limitFlags are the figures of a limit that is changed.
+type limitFlags struct {
 	MaxBytes   *size  `placeholder:"SIZE|none" help:"Largest number of bytes stored."`
 	MaxObjects *count `placeholder:"N|none" help:"Largest number of objects stored."`
+}
+
+// check requires that there is something to change.
+func (f *limitFlags) check() error {
+	if f.MaxBytes == nil && f.MaxObjects == nil {
+		return errors.New("give --max-bytes, --max-objects or both")
+	}
+	return nil
+}
+
+func (f *limitFlags) limit() adminapi.Limit {
+	return adminapi.Limit{MaxBytes: (*int64)(f.MaxBytes), MaxObjects: (*int64)(f.MaxObjects)}
+}
+
+type quotaSetCommand struct {
+	limitArgument
+	limitFlags
 	clientFlags
 }
 
 // Validate is called by kong.
 func (c *quotaSetCommand) Validate() error {
-	if c.MaxBytes == nil && c.MaxObjects == nil {
-		return errors.New("give --max-bytes, --max-objects or both")
+	if err := c.check(); err != nil {
+		return err
 	}
 	return c.limitArgument.Validate()
 }
 
 // Run implements the command.
 func (c *quotaSetCommand) Run(stdout io.Writer) error {
-	limit := adminapi.Limit{MaxBytes: (*int64)(c.MaxBytes), MaxObjects: (*int64)(c.MaxObjects)}
 	return c.with(func(ctx context.Context, client *adminclient.Client) error {
-		account, err := client.ChangeQuota(ctx, c.scope(), limit)
+		account, err := client.ChangeQuota(ctx, c.scope(), c.limit())
 		if err != nil {
 			return err
 		}

@@ -68,24 +68,22 @@ func (c *quotaDefaultGetCommand) Run(stdout io.Writer) error {
 
 type quotaDefaultSetCommand struct {
 	kindFlags
-	MaxBytes   *size  `placeholder:"SIZE|none" help:"Largest number of bytes stored."`
-	MaxObjects *count `placeholder:"N|none" help:"Largest number of objects stored."`
+	limitFlags
 	clientFlags
 }
 
 // Validate is called by kong.
 func (c *quotaDefaultSetCommand) Validate() error {
-	if c.MaxBytes == nil && c.MaxObjects == nil {
-		return errors.New("give --max-bytes, --max-objects or both")
+	if err := c.check(); err != nil {
+		return err
 	}
 	return c.kindFlags.Validate()
 }
 
 // Run implements the command.
 func (c *quotaDefaultSetCommand) Run(stdout io.Writer) error {
-	limit := adminapi.Limit{MaxBytes: (*int64)(c.MaxBytes), MaxObjects: (*int64)(c.MaxObjects)}
 	return c.with(func(ctx context.Context, client *adminclient.Client) error {
-		changed, err := client.ChangeDefault(ctx, c.kind(), limit)
+		changed, err := client.ChangeDefault(ctx, c.kind(), c.limit())
 		if err != nil {
 			return err
 		}
