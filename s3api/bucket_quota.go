@@ -11,7 +11,6 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
-	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/audit"
 )
 
@@ -125,7 +124,7 @@ func (rq *request) setMaxBytes(maxBytes int64, status int) error {
 		err = rq.store().ChangeLimit(rq.r.Context(), scope, func(now quota.Limit) (quota.Limit, error) {
 			limit := now
 			limit.MaxBytes = maxBytes
-			before, after = auditLimit(scope, now), auditLimit(scope, limit)
+			before, after = audit.Limit(scope, now), audit.Limit(scope, limit)
 			return limit, nil
 		})
 		return before, after, err
@@ -137,13 +136,6 @@ func (rq *request) setMaxBytes(maxBytes int64, status int) error {
 		return err
 	}
 	return rq.done(status)
-}
-
-// auditLimit is a limit as the audit log has it.
-func auditLimit(scope quota.Scope, limit quota.Limit) adminapi.ScopeLimit {
-	return adminapi.ScopeLimit{
-		Scope: string(scope.Kind), Name: scope.Name, MaxBytes: limit.MaxBytes, MaxObjects: limit.MaxObjects,
-	}
 }
 
 // readFigures returns the bucket's account to those who may see it.

@@ -8,6 +8,7 @@ import (
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/iam"
 )
 
@@ -80,22 +81,15 @@ func (rq *request) changeLimit(edit func(quota.Limit) quota.Limit) error {
 			return now, err
 		}
 		after := edit(now)
-		rq.note(limitOf(scope, now), limitOf(scope, after))
+		rq.note(audit.Limit(scope, now), audit.Limit(scope, after))
 		return after, nil
 	})
 }
 
-// limitOf is what an administrator sets of a scope: what the ETag is of, and what the audit log has.
-func limitOf(scope quota.Scope, limit quota.Limit) adminapi.ScopeLimit {
-	return adminapi.ScopeLimit{
-		Scope: string(scope.Kind), Name: scope.Name, Prefix: scope.Prefix,
-		MaxBytes: limit.MaxBytes, MaxObjects: limit.MaxObjects,
-	}
-}
-
-// limitETag returns the entity tag of a limit. What is stored meanwhile does not change it.
+// limitETag returns the entity tag of a limit, of what the audit log has of it. What is stored meanwhile does not change
+// it.
 func limitETag(scope quota.Scope, limit quota.Limit) string {
-	return documentETag(limitOf(scope, limit))
+	return documentETag(audit.Limit(scope, limit))
 }
 
 // scope is what the path names: a bucket, a prefix in it, an owner, or the server.

@@ -173,15 +173,20 @@ func (rq *request) ownsNothing(user string) error {
 	if len(owned) == 0 {
 		return nil
 	}
-	const shown = 5
-	names := strings.Join(owned[:min(shown, len(owned))], ", ")
-	if len(owned) > shown {
-		names += fmt.Sprintf(" and %d more", len(owned)-shown)
-	}
 	p := problem("UserOwnsBuckets", http.StatusConflict,
-		fmt.Sprintf("User %q owns buckets: %s. Remove them first, or disable the user.", user, names))
+		fmt.Sprintf("User %q owns buckets: %s. Remove them first, or disable the user.", user, listed(owned)))
 	p.Buckets = slices.Clip(owned)
 	return p
+}
+
+// listed names the first few of what there is.
+func listed(names []string) string {
+	const shown = 5
+	text := strings.Join(names[:min(shown, len(names))], ", ")
+	if len(names) > shown {
+		text += fmt.Sprintf(" and %d more", len(names)-shown)
+	}
+	return text
 }
 
 func attachPolicy(rq *request) error {

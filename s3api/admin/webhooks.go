@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/plimsoll/plimsoll/backend/event"
@@ -221,13 +220,8 @@ func (rq *request) toldByNone(name string) error {
 	if len(buckets) == 0 {
 		return nil
 	}
-	const shown = 5
-	names := strings.Join(buckets[:min(shown, len(buckets))], ", ")
-	if len(buckets) > shown {
-		names += fmt.Sprintf(" and %d more", len(buckets)-shown)
-	}
 	p := problem("WebhookInUse", http.StatusConflict, fmt.Sprintf("The notification configurations of buckets name "+
-		"webhook %q: %s. Change them first, or disable the webhook.", name, names))
+		"webhook %q: %s. Change them first, or disable the webhook.", name, listed(buckets)))
 	p.Buckets = buckets
 	return p
 }

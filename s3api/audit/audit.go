@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api/adminapi"
 )
 
@@ -192,6 +193,14 @@ func (c *Change) End(o Outcome) {
 	if err := l.flushLocked(); err != nil {
 		l.log.Error("what came of a change cannot be written to the audit log yet", "error", err,
 			"request_id", r.RequestID, "user", r.User, "action", r.Action, "resource", r.Resource, "result", r.Result)
+	}
+}
+
+// Limit is a limit as a Before or an After: what an administrator sets of a scope.
+func Limit(scope quota.Scope, limit quota.Limit) adminapi.ScopeLimit {
+	return adminapi.ScopeLimit{
+		Scope: string(scope.Kind), Name: scope.Name, Prefix: scope.Prefix,
+		MaxBytes: limit.MaxBytes, MaxObjects: limit.MaxObjects,
 	}
 }
 

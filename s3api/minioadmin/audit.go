@@ -6,9 +6,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/plimsoll/plimsoll/quota"
 	"github.com/plimsoll/plimsoll/s3api"
-	"github.com/plimsoll/plimsoll/s3api/adminapi"
 	"github.com/plimsoll/plimsoll/s3api/audit"
 	"github.com/plimsoll/plimsoll/s3api/control"
 )
@@ -63,16 +61,6 @@ func (rq *request) record() audit.Record {
 		r.Resource = "users/" + key
 	}
 	return r
-}
-
-// noteLimit keeps what becomes of a limit for the audit log.
-func (rq *request) noteLimit(scope quota.Scope, before, after quota.Limit) {
-	of := func(l quota.Limit) adminapi.ScopeLimit {
-		return adminapi.ScopeLimit{
-			Scope: string(scope.Kind), Name: scope.Name, MaxBytes: l.MaxBytes, MaxObjects: l.MaxObjects,
-		}
-	}
-	rq.before, rq.after = of(before), of(after)
 }
 
 // auditFailed is the error of a log that cannot be written.

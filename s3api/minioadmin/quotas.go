@@ -6,6 +6,7 @@ import (
 
 	"github.com/plimsoll/plimsoll/backend/meta"
 	"github.com/plimsoll/plimsoll/quota"
+	"github.com/plimsoll/plimsoll/s3api/audit"
 )
 
 // hard is the only type of quota that MinIO has left, and all that Plimsoll has.
@@ -78,6 +79,6 @@ func setBucketQuota(rq *request) error {
 	if err := rq.handler.config.Store.SetLimit(rq.r.Context(), account.Scope, account.Limit); err != nil {
 		return err
 	}
-	rq.noteLimit(account.Scope, before, account.Limit)
+	rq.before, rq.after = audit.Limit(account.Scope, before), audit.Limit(account.Scope, account.Limit)
 	return rq.done(http.StatusOK)
 }
