@@ -161,6 +161,18 @@ func TestRefusedEncryption(t *testing.T) {
 	}
 }
 
+// TestReadsThatAskForEncryption: how an object is encrypted cannot be asked for when it is read.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
+func TestReadsThatAskForEncryption(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.putWith("/photos/k", "hello", sseS3).want(t, 200)
+	asking := with(sseS3, headers{"x-amz-object-attributes": "ObjectSize"})
+	s.getWith("/photos/k", asking).wantError(t, 400, "InvalidArgument")
+	s.do(call{method: http.MethodHead, path: "/photos/k", header: asking}).want(t, 400)
+	s.getWith("/photos/k?attributes", asking).wantError(t, 400, "InvalidArgument")
+}
+
 func TestReadsWithTheWrongCustomerKey(t *testing.T) {
 	s := newServer(t)
 	s.bucket("photos")

@@ -17,6 +17,9 @@ type objectAttributes struct{ etag, checksum, parts, class, size bool }
 // getObjectAttributes answers GetObjectAttributes.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
 func getObjectAttributes(rq *request) error {
+	if err := rq.refuseEncryption(); err != nil {
+		return err
+	}
 	version, err := rq.version()
 	if err != nil {
 		return err
@@ -43,6 +46,9 @@ func getObjectAttributes(rq *request) error {
 		return err
 	}
 	if err := rq.checkCustomerKey(object.Encryption); err != nil {
+		return err
+	}
+	if err := (conditions{header: rq.r.Header}).check(object); err != nil {
 		return err
 	}
 	rq.setVersion(object.Version)
