@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -134,6 +135,47 @@ func TestContinue(t *testing.T) {
 	defer response.Body.Close()
 	if got := s.get("/photos/k").body; got != "hello" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A client that waits for 100 Continue without having a body gets it before the answer, whatever that is, and the
+// connection stays. boto3 takes an answer without it to be that of the next request on the connection, too.
+func TestContinueWithoutABody(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	conn := s.dial()
+	reader := bufio.NewReader(conn)
+	for _, request := range []struct {
+		path   string
+		header map[string]string
+		status int
+	}{
+		{"/photos/empty", nil, 200},
+		{"/photos/empty", map[string]string{"If-None-Match": "*"}, 412},
+		{"/missing/empty", nil, 404},
+		{"/photos/again", nil, 200},
+	} {
+		header := map[string]string{"Expect": "100-continue"}
+		maps.Copy(header, request.header)
+		if _, err := conn.Write(s.head(request.path, 0, header)); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} {
+			if line, err := reader.ReadString('\n'); err != nil || line != want {
+				t.Fatalf("%s: %q, %v", request.path, line, err)
+			}
+		}
+		response, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, response.Body); err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != request.status || response.Close {
+			t.Errorf("%s: status %d, want %d; closed %v", request.path, response.StatusCode, request.status, response.Close)
+		}
 	}
 }
 

@@ -169,6 +169,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	started := h.config.Now()
+	if waitsWithoutBody(r) {
+		w.WriteHeader(http.StatusContinue)
+	}
 	rq := h.newRequest(w, r)
 	rq.w.set("X-Amz-Request-Id", rq.id)
 	rq.w.set("X-Amz-Id-2", h.hostID)
@@ -179,6 +182,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := rq.serve(host, virtual); err != nil {
 		rq.fail(err)
 	}
+}
+
+// waitsWithoutBody reports whether the client waits for 100 Continue to send a body of no bytes. net/http gives it none,
+// as HTTP allows, and S3 did give one for most of its life. botocore before 1.43.77 counts on it: it cannot read the
+// next answer on a connection where one came without (https://github.com/boto/botocore/issues/3755).
+func waitsWithoutBody(r *http.Request) bool {
+	return r.ContentLength == 0 && (r.Method == http.MethodPut || r.Method == http.MethodPost) &&
+		r.ProtoMajor == 1 && r.ProtoMinor == 1 && strings.EqualFold(headerOf(r.Header, "Expect"), "100-continue")
 }
 
 // isSystemRequest reports whether a request is for the server itself. MinIO's health checks are understood where no

@@ -29,8 +29,12 @@ got = s3.get_object(Bucket="boto", Key="dir/small")
 if modern:
     assert put["ChecksumCRC32"] and got["ChecksumCRC32"] == put["ChecksumCRC32"], (put, got)
 assert got["Body"].read() == small
-s3.put_object(Bucket="boto", Key="stream", Body=io.BytesIO(small))
-s3.put_object(Bucket="boto", Key="empty")
+# boto3 waits for 100 Continue, also where it has no body. Without one, versions before 1.43.77 cannot read the next answer
+# on that connection; they wait for it, and after a minute they try again.
+impatient = boto3.client("s3", endpoint_url=endpoint, verify=certificate,
+                         config=Config(read_timeout=20, retries={"total_max_attempts": 1}))
+impatient.put_object(Bucket="boto", Key="empty", Body=b"")
+impatient.put_object(Bucket="boto", Key="stream", Body=io.BytesIO(small))
 assert s3.get_object(Bucket="boto", Key="empty")["Body"].read() == b""
 assert s3.get_object(Bucket="boto", Key="dir/small", Range="bytes=10-19")["Body"].read() == small[10:20]
 
