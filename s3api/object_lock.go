@@ -13,9 +13,37 @@ const configObjectLock meta.ConfigKind = "object-lock"
 
 // defaultRetention is what versions get that are written without a retention of their own: one of Days and Years.
 type defaultRetention struct {
-	Mode  string `json:"mode" xml:"Mode"`
-	Days  int    `json:"days,omitempty" xml:"Days"`
-	Years int    `json:"years,omitempty" xml:"Years"`
+	Mode  string `json:"mode"`
+	Days  int    `json:"days,omitempty"`
+	Years int    `json:"years,omitempty"`
+}
+
+// askedRetention is a default retention as it is put, where a count of 0 is not one that is missing.
+type askedRetention struct {
+	Mode  string `xml:"Mode"`
+	Days  *int   `xml:"Days"`
+	Years *int   `xml:"Years"`
+}
+
+// checked returns what was asked for, if that can be a default retention.
+func (a *askedRetention) checked() (*defaultRetention, error) {
+	if retentionModes[a.Mode] == meta.RetentionNone || (a.Days == nil) == (a.Years == nil) {
+		return nil, s3err("MalformedXML")
+	}
+	d := &defaultRetention{Mode: a.Mode}
+	name, count, most := "Days", &d.Days, maxRetentionYears*365
+	asked := a.Days
+	if asked == nil {
+		name, count, most, asked = "Years", &d.Years, maxRetentionYears, a.Years
+	}
+	*count = *asked
+	switch {
+	case *count <= 0:
+		return nil, s3err("InvalidArgument", "Default retention period must be a positive integer value.").with("ArgumentName", name)
+	case *count > most:
+		return nil, s3err("InvalidArgument", "Default retention period too large.").with("ArgumentName", name)
+	}
+	return d, nil
 }
 
 // maxRetentionYears bounds a default retention. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
@@ -68,7 +96,7 @@ func putObjectLockConfiguration(rq *request) error {
 	var in struct {
 		Enabled string `xml:"ObjectLockEnabled"`
 		Rule    *struct {
-			Default *defaultRetention `xml:"DefaultRetention"`
+			Default *askedRetention `xml:"DefaultRetention"`
 		} `xml:"Rule"`
 	}
 	if err := rq.readXML("ObjectLockConfiguration", maxConfigBytes, &in); err != nil {
@@ -79,17 +107,13 @@ func putObjectLockConfiguration(rq *request) error {
 	}
 	var raw []byte
 	if in.Rule != nil {
-		d := in.Rule.Default
-		if d == nil || retentionModes[d.Mode] == meta.RetentionNone || (d.Days != 0) == (d.Years != 0) {
+		if in.Rule.Default == nil {
 			return s3err("MalformedXML")
 		}
-		if d.Days < 0 || d.Years < 0 {
-			return s3err("InvalidArgument", "Default retention period must be a positive integer value.")
+		d, err := in.Rule.Default.checked()
+		if err != nil {
+			return err
 		}
-		if d.Days > maxRetentionYears*365 || d.Years > maxRetentionYears {
-			return s3err("InvalidArgument", "Default retention period too large.")
-		}
-		var err error
 		if raw, err = json.Marshal(d); err != nil {
 			return err
 		}

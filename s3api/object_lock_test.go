@@ -105,12 +105,30 @@ func TestDefaultRetention(t *testing.T) {
 	}).wantError(t, 409, "InvalidBucketState")
 	for name, wrong := range map[string]string{
 		"both":     "<Mode>GOVERNANCE</Mode><Days>1</Days><Years>1</Years>",
+		"no count": "<Mode>GOVERNANCE</Mode><Days>many</Days>",
 		"neither":  "<Mode>GOVERNANCE</Mode>",
 		"no mode":  "<Days>1</Days>",
 		"bad mode": "<Mode>STRICT</Mode><Days>1</Days>",
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.do(call{method: http.MethodPut, path: "/plain?object-lock", body: rule(wrong)}).wantError(t, 400, "MalformedXML")
+		})
+	}
+	for name, argument := range map[string]string{
+		"<Days>0</Days>":          "Days",
+		"<Days>-1</Days>":         "Days",
+		"<Days>36501</Days>":      "Days",
+		"<Years>0</Years>":        "Years",
+		"<Years>-1</Years>":       "Years",
+		"<Years>101</Years>":      "Years",
+		"<Years>99999999</Years>": "Years",
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := s.do(call{method: http.MethodPut, path: "/plain?object-lock", body: rule("<Mode>GOVERNANCE</Mode>" + name)})
+			a.wantError(t, 400, "InvalidArgument")
+			if !strings.Contains(a.body, "<ArgumentName>"+argument+"</ArgumentName>") {
+				t.Errorf("the argument is not named: %s", a.body)
+			}
 		})
 	}
 	s.do(call{method: http.MethodPut, path: "/plain?object-lock", body: rule("<Mode>GOVERNANCE</Mode><Days>1</Days>")}).want(t, 200)
