@@ -100,8 +100,9 @@ func TestChecksumAlgorithms(t *testing.T) {
 				method: http.MethodGet, path: "/photos/m?attributes",
 				header: map[string]string{"x-amz-object-attributes": "Checksum,ObjectParts"},
 			}).want(t, 200).body
+			unnumbered, _, _ := strings.Cut(whole, "-") // of the parts, unlike everywhere else
 			for _, want := range []string{
-				"<Checksum><" + checksumName(a) + ">" + whole + "<",
+				"<Checksum><" + checksumName(a) + ">" + unnumbered + "<",
 				"<Part><" + checksumName(a) + ">" + sum + "</" + checksumName(a) + "><PartNumber>1</PartNumber><Size>5</Size></Part>",
 			} {
 				if !strings.Contains(attributes, want) {

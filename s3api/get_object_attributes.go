@@ -59,8 +59,10 @@ func getObjectAttributes(rq *request) error {
 		x.text("ETag", string(object.ETag)) // without quotes, unlike everywhere else
 	}
 	if asked.checksum && object.Checksum.Algorithm != checksum.None {
+		sum := object.Checksum
+		sum.Parts = 0 // without the number of parts behind it, unlike everywhere else
 		x.open("Checksum")
-		writeChecksum(x, object.Checksum)
+		writeChecksum(x, sum)
 		x.close("Checksum")
 	}
 	if asked.parts && len(object.Parts) > 0 {
