@@ -55,12 +55,21 @@ func (rq *request) prepareUpload() (*front, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !rq.hasLength() {
+		return nil, s3err("MissingContentLength")
+	}
 	if p.md5, err = rq.contentMD5(); err != nil {
 		return nil, err
 	}
 	f := rq.newFront()
 	f.bound.payload = p
 	return f, nil
+}
+
+// hasLength reports whether the request says how long its body is, if it has one. HTTP/1.1 takes one that says nothing to
+// have none; S3 does not store that as an object.
+func (rq *request) hasLength() bool {
+	return rq.r.ContentLength != 0 || rq.r.ProtoMajor != 1 || len(rq.r.Header["Content-Length"]) > 0
 }
 
 // pick returns the named parameters of the request's query, those that it has.

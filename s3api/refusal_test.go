@@ -179,6 +179,30 @@ func TestContinueWithoutABody(t *testing.T) {
 	}
 }
 
+// An object whose length nobody told is not an empty one.
+func TestUploadWithoutALength(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	id := s.newUpload("/photos/m", nil)
+	for _, path := range []string{"/photos/k", "/photos/m?partNumber=1&uploadId=" + id} {
+		conn := s.dial()
+		head := bytes.Replace(s.head(path, 0, nil), []byte("Content-Length: 0\r\n"), nil, 1)
+		if _, err := conn.Write(head); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != 411 || !strings.Contains(string(body), "<Code>MissingContentLength</Code>") {
+			t.Errorf("%s: status %d, %v: %s", path, response.StatusCode, err, body)
+		}
+	}
+	s.get("/photos/k").wantError(t, 404, "NoSuchKey")
+}
+
 // After a small refused body the connection serves the next request.
 func TestConnectionOutlivesASmallRefusal(t *testing.T) {
 	s := newServer(t)
