@@ -223,6 +223,9 @@ func (rq *request) checkLocation(location string) error {
 	return s3err("InvalidLocationConstraint").with("LocationConstraint", location)
 }
 
+// regionHeader tells the region of a bucket.
+const regionHeader = "X-Amz-Bucket-Region"
+
 // headBucket answers HeadBucket, with the headers that gofakes3 does not have.
 // https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
 func headBucket(rq *request) error {
@@ -233,7 +236,6 @@ func headBucket(rq *request) error {
 		return err
 	}
 	header := rq.w.Header()
-	header.Set("X-Amz-Bucket-Region", rq.handler.config.Region)
 	header.Set("X-Amz-Access-Point-Alias", "false")
 	header.Set("Content-Type", "application/xml")
 	rq.setRoom()

@@ -102,6 +102,9 @@ func (rq *request) toError(err error) *Error {
 		e := &Error{Code: auth.Code, Status: auth.Status, Message: auth.Message}
 		for _, x := range auth.Extra {
 			e.Extra = append(e.Extra, element(x))
+			if x.Name == "Region" { // which HEAD has no other way to tell
+				e.Headers = map[string]string{regionHeader: x.Value}
+			}
 		}
 		return e
 	case errors.As(err, &exceed):

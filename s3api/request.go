@@ -175,6 +175,9 @@ func (rq *request) enter() error {
 			return err
 		}
 		rq.access = access
+		if err == nil && rq.op.name == "HeadBucket" {
+			rq.w.set(regionHeader, rq.handler.config.Region) // a denial tells it too
+		}
 	}
 	return rq.authorize()
 }
