@@ -117,9 +117,16 @@ func New(config Config, metrics *Metrics) *Handler {
 	}
 	h := &Handler{config: config, metrics: metrics, domains: sortedDomains(config.Domains)}
 	h.verifier = NewVerifier(config)
-	tokens := NewVerifier(config)
-	tokens.Service = sts.Service
-	h.sts = &sts.Handler{Directory: config.Directory, Verifier: tokens, Log: config.Log}
+	tokens := func(region string) *sigv4.Verifier {
+		of := config
+		of.Region = region
+		v := NewVerifier(of)
+		v.Service = sts.Service
+		return v
+	}
+	h.sts = &sts.Handler{
+		Directory: config.Directory, Verifier: tokens(config.Region), Unregional: tokens(""), Log: config.Log,
+	}
 	h.rootXML = ownerXML(config.Directory.RootKey(), iam.RootName)
 	var seed [32]byte
 	_, _ = rand.Read(seed[:]) // never fails

@@ -4,8 +4,8 @@
 //	AssumeRole          the same, held to the role's policy and to one that comes with the request
 //	GetCallerIdentity   who the caller is
 //
-// A request is a POST of a form to "/", signed with SigV4 for the service "sts". All other actions are answered with
-// InvalidAction, as STS does.
+// A request is a POST of a form to "/", signed with SigV4 for the service "sts" and the server's region or, as MinIO's SDKs
+// do it, none. All other actions are answered with InvalidAction, as STS does.
 //
 // # Roles
 //
@@ -87,9 +87,9 @@ func Is(r *http.Request) bool {
 // Handler is an http.Handler.
 type Handler struct {
 	Directory *iam.Directory
-	// Verifier verifies signatures for Service.
-	Verifier *sigv4.Verifier
-	Log      *slog.Logger
+	// Verifier verifies signatures for Service, Unregional those whose scopes name no region.
+	Verifier, Unregional *sigv4.Verifier
+	Log                  *slog.Logger
 }
 
 // failure is an error in STS's terms.
@@ -198,7 +198,7 @@ func (c *call) authenticate(w http.ResponseWriter, r *http.Request) error {
 		r = r.Clone(r.Context())
 		r.Header.Set(hashHeader, hash)
 	}
-	c.identity, err = c.Verifier.Verify(r)
+	c.identity, err = c.verifierFor(r).Verify(r)
 	var refused *sigv4.Error
 	if errors.As(err, &refused) {
 		return fail(refused.Status, refused.Code, "%s", refused.Message)
@@ -215,6 +215,15 @@ func (c *call) authenticate(w http.ResponseWriter, r *http.Request) error {
 		return fail(http.StatusBadRequest, "ValidationError", "The form could not be read.")
 	}
 	return nil
+}
+
+// verifierFor takes scopes without a region, ".../20260101//sts/aws4_request", which STS does not: MinIO's SDKs sign so
+// unless they are told a region, since MinIO looks at none.
+func (h *Handler) verifierFor(r *http.Request) *sigv4.Verifier {
+	if strings.Contains(r.Header.Get("Authorization"), "//") {
+		return h.Unregional
+	}
+	return h.Verifier
 }
 
 // getCallerIdentity answers GetCallerIdentity.

@@ -49,7 +49,8 @@ func newHandler(t *testing.T) (*sts.Handler, *iam.Directory) {
 		t.Fatal(err)
 	}
 	verifier := s3api.NewVerifier(s3api.Config{Directory: directory, Region: region})
-	return &sts.Handler{Directory: directory, Verifier: verifier, Log: slog.New(slog.DiscardHandler)}, directory
+	unregional := s3api.NewVerifier(s3api.Config{Directory: directory})
+	return &sts.Handler{Directory: directory, Verifier: verifier, Unregional: unregional, Log: slog.New(slog.DiscardHandler)}, directory
 }
 
 func request(form url.Values) *http.Request {
@@ -196,5 +197,26 @@ func TestPolicyIsNotPassedOver(t *testing.T) {
 		if code, s := send(t, h, r); code != test.code || (s.Token == "") != (test.code != "") {
 			t.Errorf("%s: code %q, want %q", name, code, test.code)
 		}
+	}
+}
+
+// TestScopesWithoutARegion: MinIO's SDKs sign for no region unless they are told one. Another one is refused, as by STS.
+func TestScopesWithoutARegion(t *testing.T) {
+	h, _ := newHandler(t)
+	form := url.Values{"Action": {"AssumeRole"}, "Version": {"2011-06-15"}, "DurationSeconds": {"3600"}}
+	for _, test := range []struct{ name, region, secret, code string }{
+		{"the server's", region, rootSecret, ""},
+		{"none", "", rootSecret, ""},
+		{"none, and a wrong secret", "", "wrong", "SignatureDoesNotMatch"},
+		{"another", "mars-1", rootSecret, "AuthorizationHeaderMalformed"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := request(form)
+			sigv4.Sign(r, rootKey, test.secret, test.region, hashOf(form.Encode()), time.Now())
+			code, s := send(t, h, r)
+			if code != test.code || (s.Token == "") != (test.code != "") {
+				t.Errorf("code %q, want %q; token %q", code, test.code, s.Token)
+			}
+		})
 	}
 }
