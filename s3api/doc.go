@@ -112,6 +112,7 @@
 // be the account, or the owner's id, name or access key. A bucket has no public access block until it is given one.
 // Without ownership controls it is BucketOwnerEnforced, also after they were deleted. A copy shares the source's blobs
 // and keeps its ETag, also that of a multipart upload ("md5-N"), which S3 would compute anew. DeleteBucket aborts
-// unfinished uploads. Listings with encoding-type=url write a space as %20, which every decoder takes, where S3 writes
-// "+". Nothing can be stored under the two keys of Veeam's SOSAPI.
+// unfinished uploads. CreateBucket of a bucket that its caller owns is 409 BucketAlreadyOwnedByYou in every region, also
+// in us-east-1, where S3 answers 200 and resets the bucket's list. Listings with encoding-type=url write a space as %20,
+// which every decoder takes, where S3 writes "+". Nothing can be stored under the two keys of Veeam's SOSAPI.
 package s3api
