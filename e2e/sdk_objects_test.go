@@ -172,7 +172,7 @@ func TestSDKMetadataAndCopy(t *testing.T) {
 		}
 	}
 
-	source := aws.String(*bucket + "/source%20key%2B1") // the copy source is a URL's path
+	source := aws.String(*bucket + "/source%20key%2B1") // the copy source is URL-encoded
 	copied, err := client.CopyObject(ctx, &s3.CopyObjectInput{Bucket: bucket, Key: aws.String("copy"), CopySource: source})
 	if err != nil || aws.ToString(copied.CopyObjectResult.ETag) != quotedMD5(data) {
 		t.Fatalf("copy: %+v, %v", copied, err)

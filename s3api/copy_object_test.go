@@ -17,6 +17,30 @@ func (s *server) copyAs(as *user, source, path string, header map[string]string)
 	return s.do(call{method: http.MethodPut, path: path, header: all, as: as})
 }
 
+// The source is encoded as a form's value is: a plus stands for a space. S3 reads it so, and clients rely on it.
+func TestCopySourceIsURLEncoded(t *testing.T) {
+	s := newServer(t)
+	s.bucket("photos")
+	s.put("/photos/a%20b", "space")
+	s.put("/photos/a%2Bb", "plus")
+	part := "/photos/parts?partNumber=1&uploadId=" + s.createUpload("/photos/parts")
+	for _, c := range []struct{ source, body string }{
+		{"photos/a%20b", "space"},
+		{"photos/a+b", "space"},
+		{"photos%2Fa+b", "space"},
+		{"/photos/a%2Bb", "plus"},
+		{"photos%2fa%2bb", "plus"},
+	} {
+		t.Run(c.source, func(t *testing.T) {
+			s.copyAs(nil, c.source, part, nil).want(t, 200)
+			s.copyAs(nil, c.source, "/photos/copy", nil).want(t, 200)
+			if got := s.get("/photos/copy").want(t, 200).body; got != c.body {
+				t.Errorf("copied %q, want %q", got, c.body)
+			}
+		})
+	}
+}
+
 // TestCopyVersions copies versions by name, into a bucket that keeps versions too.
 func TestCopyVersions(t *testing.T) {
 	s := newServer(t)

@@ -48,11 +48,12 @@ func (rq *request) copySource() (*copySource, error) {
 	return s, s.of.allow(read.on(string(source.Version)), s.of.access, s.of.key)
 }
 
-// parseCopySource reads x-amz-copy-source: bucket/key, URL-encoded, with a version behind it where one is meant.
+// parseCopySource reads x-amz-copy-source: bucket/key, URL-encoded, with a version behind it where one is meant. S3 takes a
+// plus for a space: who means a plus writes %2B.
 func parseCopySource(header http.Header) (backend.Source, error) {
 	value := headerOf(header, "X-Amz-Copy-Source")
 	escaped, query, versioned := strings.Cut(value, "?")
-	path, err := url.PathUnescape(escaped)
+	path, err := url.QueryUnescape(escaped)
 	if err != nil || !utf8.ValidString(path) {
 		return backend.Source{}, invalidArgument("x-amz-copy-source", value, "Invalid copy source encoding")
 	}
