@@ -132,6 +132,10 @@ func (f *faultyFile) truncate(bytes int64) error {
 	return errors.Join(f.disk.meet("truncate", f.path), f.file.truncate(bytes))
 }
 
+func (f *faultyFile) sendOut(offset, bytes int64) error {
+	return errors.Join(f.disk.meet("sendOut", f.path), f.file.sendOut(offset, bytes))
+}
+
 func (f *faultyFile) sync() error { return errors.Join(f.disk.meet("sync", f.path), f.file.sync()) }
 
 func (f *faultyFile) close() error { return errors.Join(f.file.close(), f.disk.meet("close", f.path)) }
@@ -188,11 +192,26 @@ func TestSystemCalls(t *testing.T) {
 	}
 }
 
+// TestSendOut: the disk begins with a large blob while that arrives.
+func TestSendOut(t *testing.T) {
+	s, disk := openFaulty(t, Options{Sync: true})
+	mustPut(t, s, nil) // makes the directory
+	disk.take()
+	name := fileName(mustPut(t, s, blobtest.Bytes(1, 2*sendOutBytes+1)))
+	var calls []string
+	for _, call := range disk.take() {
+		if call == "sendOut "+name || call == "sync "+name {
+			calls = append(calls, call)
+		}
+	}
+	wantTrace(t, "a blob of 2 MiB and one byte", calls, []string{"sendOut " + name, "sendOut " + name, "sync " + name})
+}
+
 func TestNoSyncCalls(t *testing.T) {
 	s, disk := openFaulty(t, Options{})
 	mustPut(t, s, blobtest.Bytes(1, 2<<20))
 	for _, call := range disk.take() {
-		if strings.HasPrefix(call, "sync") {
+		if strings.HasPrefix(call, "sync") || strings.HasPrefix(call, "sendOut") {
 			t.Errorf("without Sync the store calls %s", call)
 		}
 	}
@@ -201,7 +220,7 @@ func TestNoSyncCalls(t *testing.T) {
 // TestCommitFails: a blob whose bytes could not be written, or made durable, is an error and leaves nothing behind.
 func TestCommitFails(t *testing.T) {
 	for _, fault := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO} {
-		for _, operation := range []string{"create", "preallocate", "write", "sync", "close"} {
+		for _, operation := range []string{"create", "preallocate", "write", "sendOut", "sync", "close"} {
 			s, disk := openFaulty(t, Options{Sync: true})
 			disk.fail(operation, fileSuffix, fault)
 			id, err := blobtest.Put(s, blobtest.Bytes(1, 3<<20), 3<<20, 100_000)

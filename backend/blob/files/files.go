@@ -51,7 +51,8 @@
 // A blob is written under its final name; there is no temporary name and no rename. The name is unique and nothing
 // refers to it before Sync has returned, so a file that a crash left unfinished is an orphan like any other, and the
 // sweep removes it. Commit makes the file durable (in the goroutine of the writer, so that many do at once), Sync makes
-// its name durable. Where the fsync of a directory fails the kernel may have dropped what it could not write, and a
+// its name durable. The disk is told to begin with each mebibyte while the next arrives, so that there is little left to
+// wait for at the end. Where the fsync of a directory fails the kernel may have dropped what it could not write, and a
 // later fsync that succeeds would prove nothing: no more blobs are put into that directory, and Sync fails for those
 // that are in it and were not synced before.
 //

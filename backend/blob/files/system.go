@@ -34,6 +34,8 @@ type file interface {
 	// file system cannot.
 	preallocate(bytes int64) error
 	truncate(bytes int64) error
+	// sendOut has the disk begin to write so many bytes from offset, and does not wait for it. Nothing is durable by that.
+	sendOut(offset, bytes int64) error
 	// sync makes the file's bytes and its length durable.
 	sync() error
 	close() error
@@ -99,6 +101,8 @@ func (f *diskFile) preallocate(bytes int64) error {
 func (f *diskFile) size() (int64, error) { return f.Size() }
 
 func (f *diskFile) truncate(bytes int64) error { return f.Truncate(bytes) }
+
+func (f *diskFile) sendOut(offset, bytes int64) error { return f.SendOut(offset, bytes) }
 
 func (f *diskFile) sync() error { return f.Sync() }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/plimsoll/plimsoll/backend/blob"
 )
 
+// sendOutBytes is how much is written to a file until the disk is told to begin with it.
+const sendOutBytes = 1 << 20
+
 // writer collects blocks in a buffer and writes them several at a time, and a group's checksums behind the group. A
 // block that is full stays open until more bytes come, since the last one is marked as such.
 type writer struct {
@@ -23,6 +26,7 @@ type writer struct {
 	start    int     // where in buffer the present block begins
 	index    int64   // of the present block
 	written  int64   // bytes of the file so far
+	sent     int64   // how many of them the disk has been told to begin with
 	reserved int64   // bytes that were preallocated
 	err      error   // what failed; the file cannot be completed any more
 }
@@ -74,10 +78,15 @@ func (w *writer) makeRoom() error {
 	case !w.buffer.isLargest():
 		w.buffer = w.buffer.grown() // more bytes came than were announced
 		return nil
-	case w.index%groupBlocks == 0: // the buffer is full of sealed blocks, the last of which ended its group
-		return w.flush(w.used + groupBlocks*crcBytes)
 	}
-	return w.flush(w.used)
+	end := w.used                 // the buffer is full of sealed blocks
+	if w.index%groupBlocks == 0 { // the last of them ended its group
+		end += groupBlocks * crcBytes
+	}
+	if err := w.flush(end); err != nil {
+		return err
+	}
+	return w.sendOut()
 }
 
 // seal ends the present block with its checksum, and begins the next.
@@ -99,6 +108,20 @@ func (w *writer) flush(bytes int) error {
 	}
 	w.written += int64(bytes)
 	w.used, w.start = 0, 0
+	return nil
+}
+
+// sendOut has the disk write what has come while the rest arrives: less is left to do for the sync, which the client
+// waits for.
+func (w *writer) sendOut() error {
+	n := w.written - w.sent
+	if n < sendOutBytes || !w.store.options.Sync {
+		return nil
+	}
+	if err := w.file.sendOut(w.sent, n); err != nil {
+		return fmt.Errorf("files: write blob %s: %w", w.id, err)
+	}
+	w.sent = w.written
 	return nil
 }
 

@@ -44,6 +44,16 @@ func (f *File) Truncate(bytes int64) error {
 	return PathError("truncate", f.Path, Retry(func() error { return unix.Ftruncate(f.FD, bytes) }))
 }
 
+// SendOut has the disk begin to write what is in so many bytes from offset, and does not wait for it, where the system has
+// that. Nothing is durable by that. What it cannot write is an error here or of the next Sync.
+func (f *File) SendOut(offset, bytes int64) error {
+	err := Retry(func() error { return sendOut(f.FD, offset, bytes) })
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) {
+		return nil // Sync does it all
+	}
+	return PathError("write out", f.Path, err)
+}
+
 // Sync makes the file's bytes and its length durable.
 func (f *File) Sync() error {
 	return PathError("sync", f.Path, Retry(func() error { return syncFile(f.FD) }))

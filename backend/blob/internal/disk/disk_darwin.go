@@ -12,3 +12,6 @@ func syncFile(fd int) error {
 }
 
 func syncDirectory(fd int) error { return syncFile(fd) }
+
+// sendOut has nothing to be told here.
+func sendOut(int, int64, int64) error { return unix.EOPNOTSUPP }

@@ -6,3 +6,7 @@ import "golang.org/x/sys/unix"
 func syncFile(fd int) error { return unix.Fdatasync(fd) }
 
 func syncDirectory(fd int) error { return unix.Fsync(fd) }
+
+func sendOut(fd int, offset, bytes int64) error {
+	return unix.SyncFileRange(fd, offset, bytes, unix.SYNC_FILE_RANGE_WRITE)
+}
