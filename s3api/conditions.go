@@ -36,6 +36,9 @@ func (c conditions) check(o meta.Object) *Error {
 			return c.notModified(o, "If-None-Match")
 		}
 	} else if since, ok := parseTime(c.get("If-Modified-Since")); ok && !o.Modified.Truncate(time.Second).After(since) {
+		if c.prefix != "" && since.After(time.Now()) {
+			return nil // as S3 does with a copy's source
+		}
 		return c.notModified(o, "If-Modified-Since")
 	}
 	return nil
@@ -64,8 +67,7 @@ func preconditionFailed(header string) *Error {
 	return s3err("PreconditionFailed").with("Condition", header)
 }
 
-// parseTime reads an HTTP date. One that cannot be read is ignored, and so is one of the future in If-Modified-Since,
-// which RFC 9110 leaves to its natural meaning.
+// parseTime reads an HTTP date. One that cannot be read is ignored.
 func parseTime(s string) (time.Time, bool) {
 	if s == "" {
 		return time.Time{}, false

@@ -154,6 +154,11 @@ func TestCopyObject(t *testing.T) {
 	copyTo("/archive/x", map[string]string{"x-amz-copy-source-if-match": `"x"`}).wantError(t, 412, "PreconditionFailed")
 	copyTo("/archive/x", map[string]string{"x-amz-copy-source-if-none-match": etag}).wantError(t, 412, "PreconditionFailed")
 	copyTo("/archive/x", map[string]string{"x-amz-copy-source-if-match": etag}).want(t, 200)
+	modified := s.get("/photos/a+b%20c").want(t, 200).header.Get("Last-Modified")
+	future := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
+	copyTo("/archive/x", map[string]string{"x-amz-copy-source-if-modified-since": modified}).wantError(t, 412, "PreconditionFailed")
+	copyTo("/archive/x", map[string]string{"x-amz-copy-source-if-modified-since": future}).want(t, 200) // is ignored
+	copyTo("/archive/x", map[string]string{"x-amz-copy-source-if-unmodified-since": future}).want(t, 200)
 	copyTo("/archive/x", map[string]string{"If-None-Match": "*"}).wantError(t, 412, "PreconditionFailed")
 	copyTo("/archive/sha", map[string]string{"x-amz-checksum-algorithm": "SHA256"}).want(t, 200)
 	head := s.do(call{method: http.MethodHead, path: "/archive/sha", header: map[string]string{"x-amz-checksum-mode": "ENABLED"}})
