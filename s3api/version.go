@@ -52,14 +52,20 @@ func (rq *request) madeVersion(version meta.VersionID) meta.VersionID {
 	return version
 }
 
-// deleteMarker is the answer to a read that finds a delete marker: the key is not there, or the version is not one that
-// can be read. GetObjectAttributes has no such difference.
+// deleteMarker is the answer to a request that finds a delete marker: the key is not there, or the version is not one that
+// can be read. GetObjectAttributes has no such difference, and neither have tags, which are never there.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
 func (rq *request) deleteMarker(m *meta.DeleteMarkerError) *Error {
 	e := s3err("NoSuchKey").with("Key", string(rq.key))
 	e.Headers = map[string]string{"X-Amz-Delete-Marker": "true", "X-Amz-Version-Id": string(m.Version)}
-	if m.Latest || rq.op.name == "GetObjectAttributes" {
+	switch rq.op.name {
+	case "GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging":
+	case "GetObjectAttributes":
 		return e
+	default:
+		if m.Latest {
+			return e
+		}
 	}
 	headers := e.Headers
 	e = s3err("MethodNotAllowed").with("Method", rq.r.Method).with("ResourceType", "DeleteMarker")

@@ -263,6 +263,24 @@ func TestTagging(t *testing.T) {
 		t.Errorf("tags are left: %s", body)
 	}
 	s.get("/photos/missing?tagging").wantError(t, 404, "NoSuchKey")
+	t.Run("of a delete marker", func(t *testing.T) {
+		s.bucket("versions")
+		s.versioning("versions", "Enabled")
+		s.put("/versions/k", "x")
+		marker := s.do(call{method: http.MethodDelete, path: "/versions/k"}).want(t, 204).header.Get("X-Amz-Version-Id")
+		for _, path := range []string{"/versions/k?tagging", "/versions/k?tagging&versionId=" + marker} {
+			for _, c := range []call{
+				{method: http.MethodGet}, {method: http.MethodPut, body: document(tag("a", "b"))}, {method: http.MethodDelete},
+			} {
+				c.path = path
+				if a := s.do(c); !strings.Contains(a.body, "<ResourceType>DeleteMarker</ResourceType>") {
+					t.Errorf("%s %s: %s", c.method, path, a.body)
+				} else {
+					a.wantError(t, 405, "MethodNotAllowed")
+				}
+			}
+		}
+	})
 	s.do(call{
 		method: http.MethodPut, path: "/photos/k", body: "x", header: map[string]string{"x-amz-tagging": "a=1&a=2"},
 	}).wantError(t, 400, "InvalidArgument")
