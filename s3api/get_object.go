@@ -112,14 +112,15 @@ func (rq *request) writeSelection(o *meta.Object, chosen *selection) {
 	rq.w.WriteHeader(http.StatusPartialContent)
 }
 
-// chosenChecksum is the checksum of what was asked for: the object's, or the part's. A range has none.
+// chosenChecksum is the checksum of what was asked for: the object's, or the part's. A range has none, unless it is all of
+// the object.
 func chosenChecksum(o *meta.Object, chosen *selection) checksum.Checksum {
 	switch {
 	case chosen.part != nil && len(chosen.part.Checksum) > 0:
 		return checksum.Checksum{
 			Algorithm: o.Checksum.Algorithm, Type: o.Checksum.Type, Value: chosen.part.Checksum,
 		}
-	case chosen.part == nil && !chosen.ranged:
+	case chosen.part == nil && (!chosen.ranged || chosen.rng.Size == o.Size):
 		return o.Checksum
 	}
 	return checksum.Checksum{}

@@ -69,6 +69,15 @@ func TestChecksumHeaders(t *testing.T) {
 			if got := ranged.header.Get(a.Header()); got != "" {
 				t.Errorf("a part of the object has the checksum of the whole: %q", got)
 			}
+			for _, everything := range []string{"bytes=0-4", "bytes=0-100", "bytes=-100"} {
+				all := s.do(call{
+					method: http.MethodGet, path: path,
+					header: map[string]string{"x-amz-checksum-mode": "ENABLED", "Range": everything},
+				}).want(t, 206)
+				if got := all.header.Get(a.Header()); got != sum {
+					t.Errorf("%s is all of it, and has checksum %q, want %q", everything, got, sum)
+				}
+			}
 			s.do(call{
 				method: http.MethodPut, path: path + "x", body: "hallo", header: map[string]string{a.Header(): sum},
 			}).wantError(t, 400, "BadDigest")
