@@ -2,6 +2,7 @@ package packs
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -22,6 +23,26 @@ type faultyDisk struct {
 	mu     sync.Mutex       // guards what follows
 	faults map[string]error // by operation
 	trace  []string
+	held   *heldSync // the next sync; nil for none
+}
+
+// heldSync is a sync that lasts until it is let go on.
+type heldSync struct{ begun, goOn chan struct{} }
+
+// holdSync lets the next sync last until goOn is closed.
+func (d *faultyDisk) holdSync() *heldSync {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held = &heldSync{begun: make(chan struct{}), goOn: make(chan struct{})}
+	return d.held
+}
+
+func (d *faultyDisk) takeHeld() *heldSync {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	held := d.held
+	d.held = nil
+	return held
 }
 
 func newFaultyDisk() *faultyDisk { return &faultyDisk{faults: make(map[string]error)} }
@@ -114,7 +135,17 @@ func (f *faultyFile) truncate(bytes int64) error {
 	return errors.Join(f.disk.meet("truncate", f.path), f.file.truncate(bytes))
 }
 
-func (f *faultyFile) sync() error { return errors.Join(f.disk.meet("sync", f.path), f.file.sync()) }
+func (f *faultyFile) sendOut(offset, bytes int64) error {
+	return errors.Join(f.disk.meet("sendOut", f.path), f.file.sendOut(offset, bytes))
+}
+
+func (f *faultyFile) sync() error {
+	if held := f.disk.takeHeld(); held != nil {
+		close(held.begun)
+		<-held.goOn
+	}
+	return errors.Join(f.disk.meet("sync", f.path), f.file.sync())
+}
 
 // TestFailures lets each operation fail under a batch. What was durable before stays, the batch is refused with the
 // system's error, and the store goes on, also after a restart.
@@ -227,7 +258,7 @@ func TestTrace(t *testing.T) {
 	}
 	var refs []blob.Ref
 	for range 64 {
-		refs = append(refs, mustCommit(t, s, make([]byte, 4096)))
+		refs = append(refs, mustCommit(t, s, make([]byte, 2048)))
 	}
 	if err := s.Sync(background, refs); err != nil {
 		t.Fatal(err)
@@ -235,14 +266,81 @@ func TestTrace(t *testing.T) {
 	if got, want := disk.take(), "write 00000001.pack\nsync 00000001.pack"; got != want {
 		t.Errorf("64 blobs:\n%s\nwant:\n%s", got, want)
 	}
-	wantContent(t, s, refs[3], make([]byte, 4096))
-	wantContent(t, s, refs[4], make([]byte, 4096))
+	wantContent(t, s, refs[3], make([]byte, 2048))
+	wantContent(t, s, refs[4], make([]byte, 2048))
 	if got, want := disk.take(), "open 00000001.pack\nread 00000001.pack\nread 00000001.pack"; got != want {
 		t.Errorf("reading two:\n%s\nwant:\n%s", got, want)
 	}
 	mustClose(t, s)
 	if got, want := disk.take(), "write 00000001.pack\nsync 00000001.pack\ntruncate 00000001.pack"; got != want {
 		t.Errorf("Close:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// TestWriteAhead: while a batch is synced, the next is written and the disk begins with it. Where either fails, what the
+// other made durable stays so, and nothing else is taken for it.
+func TestWriteAhead(t *testing.T) {
+	for _, fails := range []string{"", "write", "sendOut", "sync"} {
+		for _, fresh := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/fresh=%v", cmp.Or(fails, "nothing"), fresh), func(t *testing.T) {
+				testWriteAhead(t, fails, fresh)
+			})
+		}
+	}
+}
+
+func testWriteAhead(t *testing.T, fails string, fresh bool) {
+	disk, dir := newFaultyDisk(), t.TempDir()
+	s := openIn(t, dir, Options{Sync: true}, disk)
+	if !fresh { // else nothing in the pack is durable yet when it fails
+		mustPut(t, s, []byte("before"))
+	}
+	first := []blob.Ref{mustCommit(t, s, []byte("first"))}
+	held, synced := disk.holdSync(), make(chan error)
+	go func() { synced <- s.Sync(background, first) }()
+	<-held.begun
+	disk.take()
+	if fails != "sync" {
+		disk.fail(fails, syscall.EIO)
+	}
+	content := blobtest.Bytes(1, 100_000)
+	var second []blob.Ref
+	for range writeAheadBytes/len(content) + 1 {
+		second = append(second, mustCommit(t, s, content))
+	}
+	want := "write 00000001.pack\nsendOut 00000001.pack"
+	if fails == "write" {
+		want = "write 00000001.pack"
+	}
+	if got := disk.take(); got != want {
+		t.Errorf("during a sync the disk sees\n%s\nwant\n%s", got, want)
+	}
+	disk.fail(fails, nil)
+	if fails == "sync" {
+		disk.fail("sync", syscall.EIO)
+	}
+	close(held.goOn)
+	if err := <-synced; fails == "sync" && !errors.Is(err, syscall.EIO) || fails != "sync" && err != nil {
+		t.Errorf("Sync of the first batch: %v", err)
+	}
+	disk.fail("sync", nil)
+	err := s.Sync(background, second)
+	if fails == "" && err != nil || fails != "" && !errors.Is(err, syscall.EIO) {
+		t.Errorf("Sync of the second batch: %v", err)
+	}
+	last := mustPut(t, s, []byte("last"))
+	if number, _ := splitPlace(last.Place); (number == 1) != (fails == "") {
+		t.Errorf("after that pack %d is written", number)
+	}
+	crashed := openIn(t, copyDir(t, dir), Options{Sync: true}, diskFileSystem{})
+	defer mustClose(t, crashed)
+	mustClose(t, s)
+	wantContent(t, crashed, last, []byte("last"))
+	if fails != "sync" {
+		wantContent(t, crashed, first[0], []byte("first"))
+	}
+	if _, damaged := walk(t, crashed); len(damaged) > 0 {
+		t.Errorf("after a crash Walk finds damage at %v", damaged)
 	}
 }
 

@@ -1,6 +1,7 @@
 package packs
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -16,6 +17,8 @@ const (
 	aheadBytes = 1 << 20
 	// aheadBatchBytes is the largest batch that this pays for.
 	aheadBatchBytes = 128 << 10
+	// writeAheadBytes is how much waits in memory until Commit writes it, so that Sync finds it on its way to the disk.
+	writeAheadBytes = 256 << 10
 	// maxPendingBytes is how much waits in memory to be written before Commit writes it itself.
 	maxPendingBytes = 8 << 20
 )
@@ -25,8 +28,10 @@ var zeros [64 << 10]byte
 // errPending says that memory does not hold what it should: nothing of it is written.
 var errPending = errors.New("pending records are not those that were committed")
 
-// pack is one file. It is written from its first record to its last by one goroutine at a time, the flusher, which is
-// whoever found nobody else at it; the others wait for it and find their records written.
+// pack is one file. It is written from its first record to its last by one goroutine at a time, and synced by one at a
+// time, which may be another: the next records are written while those before them are synced. Either is whoever found
+// nobody else at it; the others wait, and find their records done. Two syncs at once are not to be: the system tells of a
+// page that could not be written once for each open file, to one of them.
 type pack struct {
 	number uint32
 	path   string
@@ -41,19 +46,20 @@ type pack struct {
 	written   atomic.Int64 // where the records that are in the file end
 
 	// mu guards what follows. It is never held during a system call.
-	mu       sync.Mutex
-	changed  *sync.Cond         // on mu: flushing has ended
-	flushing bool               // somebody writes file, and owns it, preallocated and zeroed
-	end      int64              // where the next record will stand
-	durable  int64              // where the records end that are on the disk, or in the file where nothing is synced
-	pending  []*buffer          // records that stand from written to end
-	waiting  int64              // their bytes
-	retired  bool               // no more records are taken
-	sealed   bool               // the seal is written, or the pack was given up: nothing will be written
-	failed   error              // why it was given up
-	flying   map[int64]struct{} // offsets of the records that are in flight, see Settle; nil for none
+	mu      sync.Mutex
+	changed *sync.Cond         // on mu: writing or syncing has ended
+	writing bool               // somebody writes file, and owns preallocated and zeroed
+	syncing bool               // somebody syncs file
+	end     int64              // where the next record will stand
+	durable int64              // where the records end that are on the disk, or in the file where nothing is synced
+	pending []*buffer          // records that stand from written to end
+	waiting int64              // their bytes
+	retired bool               // no more records are taken
+	sealed  bool               // the seal is written, or the pack was given up: nothing will be written
+	failed  error              // why it was given up
+	file    file               // nil where nothing will be written; closed by the last that writes or syncs
+	flying  map[int64]struct{} // offsets of the records that are in flight, see Settle; nil for none
 
-	file         file  // nil where nothing will be written
 	preallocated int64 // the length that the file has been given ahead
 	zeroed       int64 // the file was written up to here at some time
 }
@@ -120,6 +126,7 @@ func (p *pack) flush(target int64, durable bool) error {
 			reached = p.durable
 		}
 		seals := durable || !p.syncs
+		var err error
 		switch {
 		case reached >= target && (!p.retired || p.sealed || !seals):
 			return nil
@@ -127,59 +134,121 @@ func (p *pack) flush(target int64, durable bool) error {
 			return fmt.Errorf("packs: pack %08x was given up: %w", p.number, p.failed)
 		case p.sealed:
 			return fmt.Errorf("packs: pack %08x is not written any more: %w", p.number, blob.ErrNotFound)
-		case p.flushing:
+		case p.retired && seals && !p.writing && !p.syncing:
+			err = p.seal()
+		case p.retired && seals:
 			p.changed.Wait()
-			continue
+		case p.written.Load() < target && !p.writing:
+			err = p.writePending()
+		case p.written.Load() >= target && !p.syncing:
+			err = p.syncWritten()
+		default:
+			p.changed.Wait()
 		}
-		if err := p.flushOnce(durable); err != nil && reached < target {
+		if err != nil && reached < target {
 			return err
 		}
 	}
 }
 
-// flushOnce writes all pending records. It is called with mu held, which it gives up meanwhile.
-func (p *pack) flushOnce(durable bool) error {
-	batch, from, end := p.pending, p.written.Load(), p.end
-	synced, sealing := p.durable, p.retired && (durable || !p.syncs)
-	if !p.syncs {
-		synced = 0 // nobody knows
-	}
-	p.pending, p.waiting, p.flushing = nil, 0, true
-	p.mu.Unlock()
-
-	err := p.write(batch, from, end, synced, sealing)
-	for _, b := range batch {
-		b.free()
-	}
-	if err == nil {
-		// From here on readers find the records in the file, also while it is being synced.
-		p.written.Store(end)
-		if durable {
-			err = p.file.sync()
-		}
-	}
-	if err == nil && sealing {
-		// The tail was preallocated in vain. Where giving it back fails, space is lost until the next start.
-		_ = p.file.truncate(end + int64(recordBytes(sealPayload)))
-	}
-	if sealing || err != nil {
-		_ = p.file.close() // what it wrote is synced, or given up
-	}
-
+// writeAhead writes what is pending and has the disk begin with it, while what is before it is synced: less is left to do
+// for the sync that comes. It does nothing where somebody writes.
+func (p *pack) writeAhead() error {
 	p.mu.Lock()
-	p.flushing = false
-	p.changed.Broadcast()
-	if err != nil {
-		p.giveUp(err)
-		return fmt.Errorf("packs: write pack %08x: %w", p.number, err)
+	defer p.mu.Unlock()
+	if p.writing || p.sealed || len(p.pending) == 0 {
+		return nil
 	}
-	if durable || !p.syncs {
+	from := p.written.Load()
+	if err := p.writePending(); err != nil || p.failed != nil || !p.syncs {
+		return err
+	}
+	return p.sendOut(from)
+}
+
+// writePending writes all pending records. It is called with mu held, which it gives up meanwhile, as are those below.
+func (p *pack) writePending() error {
+	batch, end := p.pending, p.end
+	p.pending, p.waiting, p.writing = nil, 0, true
+	f, synced := p.file, p.synced()
+	p.mu.Unlock()
+	_, err := p.write(f, batch, end, synced, false)
+	p.mu.Lock()
+	p.writing = false
+	if err == nil && !p.syncs {
 		p.durable = end
 	}
-	if sealing {
-		p.sealed, p.file = true, nil
+	return p.ended(err)
+}
+
+// sendOut has the disk begin with what was written from an offset on.
+func (p *pack) sendOut(from int64) error {
+	f, n := p.file, p.written.Load()-from
+	p.writing = true
+	p.mu.Unlock()
+	err := f.sendOut(from, n)
+	p.mu.Lock()
+	p.writing = false
+	return p.ended(err)
+}
+
+// syncWritten makes durable what is written.
+func (p *pack) syncWritten() error {
+	f, end := p.file, p.written.Load()
+	p.syncing = true
+	p.mu.Unlock()
+	err := f.sync()
+	p.mu.Lock()
+	p.syncing = false
+	if err == nil {
+		p.durable = end
 	}
-	return nil
+	return p.ended(err)
+}
+
+// seal writes all pending records and the seal, syncs them, and closes the file.
+func (p *pack) seal() error {
+	batch, end := p.pending, p.end
+	p.pending, p.waiting, p.writing, p.syncing = nil, 0, true, true
+	f, synced := p.file, p.synced()
+	p.mu.Unlock()
+	at, err := p.write(f, batch, end, synced, true)
+	if err == nil && p.syncs {
+		err = f.sync()
+	}
+	if err == nil {
+		// The tail was preallocated in vain. Where giving it back fails, space is lost until the next start.
+		_ = f.truncate(at)
+	}
+	p.mu.Lock()
+	p.writing, p.syncing = false, false
+	if err == nil {
+		p.durable, p.sealed = end, true
+	}
+	return p.ended(err)
+}
+
+// synced is what a record that is written now says of those before it: 0 where nobody knows. It is called with mu held.
+func (p *pack) synced() int64 {
+	if !p.syncs {
+		return 0
+	}
+	return p.durable
+}
+
+// ended is called with mu held by whoever has written or synced. An error is the end of the pack. The last closes the file
+// of one that is not written any more.
+func (p *pack) ended(err error) error {
+	if err != nil {
+		p.giveUp(err)
+		err = fmt.Errorf("packs: write pack %08x: %w", p.number, err)
+	}
+	if p.sealed && !p.writing && !p.syncing && p.file != nil {
+		_ = p.file.close() // what it wrote is synced, or given up
+		p.file = nil
+	}
+	p.changed.Broadcast()
+	return err
 }
 
 // giveUp ends a pack after a write or a sync has failed: the kernel may have dropped what it could not write, and
@@ -189,17 +258,24 @@ func (p *pack) giveUp(err error) {
 		b.free()
 	}
 	p.pending, p.waiting = nil, 0
-	p.retired, p.sealed, p.failed, p.file = true, true, err, nil
+	p.retired, p.sealed, p.failed = true, true, cmp.Or(p.failed, err)
 }
 
-// write is done by the flusher, without mu.
-func (p *pack) write(batch []*buffer, from, end, synced int64, sealing bool) error {
+// write writes records up to end, and a seal behind them where the pack gets one, and frees them. It is done without mu, by
+// one goroutine at a time. It returns where what it wrote ends.
+func (p *pack) write(f file, batch []*buffer, end, synced int64, sealing bool) (at int64, err error) {
+	defer func() {
+		for _, b := range batch {
+			b.free()
+		}
+	}()
+	from := p.written.Load()
 	vectors := make([][]byte, 0, len(batch)+1+aheadBytes/len(zeros))
-	at := from
+	at = from
 	for _, b := range batch {
 		h, ok := parseHeader(b.p, placeOf(p.number, at))
 		if !ok {
-			return errPending
+			return 0, errPending
 		}
 		h.synced = uint32(synced)
 		putHeader(b.p, placeOf(p.number, at), h)
@@ -208,7 +284,7 @@ func (p *pack) write(batch []*buffer, from, end, synced int64, sealing bool) err
 		at += int64(n)
 	}
 	if at != end {
-		return errPending
+		return 0, errPending
 	}
 	switch {
 	case sealing:
@@ -217,7 +293,7 @@ func (p *pack) write(batch []*buffer, from, end, synced int64, sealing bool) err
 		vectors = append(vectors, seal)
 		at += int64(len(seal))
 	case len(batch) == 0:
-		return nil
+		return at, nil
 	case end > p.zeroed && end-from <= aheadBatchBytes:
 		for at < min(end+aheadBytes, p.preallocated) {
 			n := min(int64(len(zeros)), p.preallocated-at)
@@ -226,14 +302,19 @@ func (p *pack) write(batch []*buffer, from, end, synced int64, sealing bool) err
 		}
 	}
 	p.zeroed = max(p.zeroed, at)
-	return p.file.writeAt(vectors, from)
+	if err := f.writeAt(vectors, from); err != nil {
+		return 0, err
+	}
+	// From here on readers find the records in the file, also while it is being synced.
+	p.written.Store(end)
+	return at, nil
 }
 
 // lostTo returns why nothing in the pack was ever durable, or will be; nil where something is, or may be.
 func (p *pack) lostTo() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.durable > packHeaderBytes {
+	if p.durable > packHeaderBytes || p.syncing {
 		return nil
 	}
 	return p.failed

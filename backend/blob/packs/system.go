@@ -37,6 +37,9 @@ type file interface {
 	// preallocate makes the file that long, with space for all of it on the disk.
 	preallocate(bytes int64) error
 	truncate(bytes int64) error
+	// sendOut has the disk begin to write what is in so many bytes from offset, and does not wait. Nothing is durable
+	// by that, but an error is one of sync's.
+	sendOut(offset, bytes int64) error
 	// sync makes the file's bytes and its length durable.
 	sync() error
 	close() error
@@ -120,6 +123,8 @@ func (f *diskFile) preallocate(bytes int64) error {
 func (f *diskFile) size() (int64, error) { return f.Size() }
 
 func (f *diskFile) truncate(bytes int64) error { return f.Truncate(bytes) }
+
+func (f *diskFile) sendOut(offset, bytes int64) error { return f.SendOut(offset, bytes) }
 
 func (f *diskFile) sync() error { return f.Sync() }
 

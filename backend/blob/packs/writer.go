@@ -207,12 +207,16 @@ func (s *Store) append(b *buffer, h header) (blob.Place, error) {
 		b.free()
 		return 0, err
 	}
-	if waiting > maxPendingBytes {
-		// Nobody syncs. The record is written, so that memory stays bounded; where that fails, Sync fails for it.
+	// Where writing fails, Sync fails for what was not yet durable.
+	switch {
+	case waiting > maxPendingBytes: // nobody syncs, and memory is to stay bounded
 		_, offset := splitPlace(place)
-		if err := p.flush(offset+int64(recordBytes(h.length)), false); err != nil {
-			s.giveUp(p)
-		}
+		err = p.flush(offset+int64(recordBytes(h.length)), false)
+	case waiting >= writeAheadBytes:
+		err = p.writeAhead()
+	}
+	if err != nil {
+		s.giveUp(p)
 	}
 	return place, nil
 }
