@@ -57,6 +57,7 @@ func TestConditionalWrites(t *testing.T) {
 		return s.do(call{method: http.MethodPut, path: "/photos/k", body: body, header: header})
 	}
 	put("x", map[string]string{"If-Match": `"x"`}).wantError(t, 404, "NoSuchKey")
+	put("x", map[string]string{"If-Match": "*"}).wantError(t, 404, "NoSuchKey")
 	etag := put("one", map[string]string{"If-None-Match": "*"}).want(t, 200).header.Get("Etag")
 	put("two", map[string]string{"If-None-Match": "*"}).wantError(t, 412, "PreconditionFailed")
 	put("two", map[string]string{"If-Match": `"x"`}).wantError(t, 412, "PreconditionFailed")
@@ -65,6 +66,7 @@ func TestConditionalWrites(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	put("two", map[string]string{"If-Match": etag}).want(t, 200)
+	put("three", map[string]string{"If-Match": "*"}).want(t, 200) // any, by the RFC that S3's documentation leads to
 }
 
 func TestRanges(t *testing.T) {
