@@ -102,12 +102,12 @@ func isProblem(err error, code string) bool {
 }
 
 type uploadsAbortCommand struct {
-	Bucket    string `arg:"" help:"Bucket."`
-	OlderThan *age   `placeholder:"AGE" help:"Only those that were begun so long ago, or longer (24h; 0 with --upload-id)."`
-	Prefix    string `placeholder:"PREFIX" help:"Only those whose key begins with it."`
-	Key       string `placeholder:"KEY" help:"Only those of this key."`
-	UploadID  string `placeholder:"ID" help:"Only this one of --key."`
-	DryRun    bool   `help:"Only say what would be aborted, and what that frees."`
+	Bucket    string   `arg:"" help:"Bucket."`
+	OlderThan *age     `placeholder:"AGE" help:"Only those that were begun so long ago, or longer (24h; 0 with --upload-id)."`
+	Prefix    selector `placeholder:"PREFIX" help:"Only those whose key begins with it."`
+	Key       selector `placeholder:"KEY" help:"Only those of this key."`
+	UploadID  selector `placeholder:"ID" help:"Only this one of --key."`
+	DryRun    bool     `help:"Only say what would be aborted, and what that frees."`
 	clientFlags
 }
 
@@ -135,7 +135,7 @@ func (c *uploadsAbortCommand) Run(stdout io.Writer) error {
 		older = 0
 	}
 	abort := adminapi.AbortUploads{UploadFilter: adminapi.UploadFilter{
-		Prefix: c.Prefix, Key: c.Key, UploadID: c.UploadID, OlderThanSeconds: older.seconds(),
+		Prefix: string(c.Prefix), Key: string(c.Key), UploadID: string(c.UploadID), OlderThanSeconds: older.seconds(),
 	}}
 	return c.with(func(ctx context.Context, client *adminclient.Client) error {
 		if c.DryRun || !c.JSON {

@@ -18,12 +18,12 @@ type versionsCommands struct {
 }
 
 type versionsPruneCommand struct {
-	Bucket     string `arg:"" help:"Bucket."`
-	Noncurrent bool   `help:"Remove noncurrent versions; there is nothing else to prune, and it must be said."`
-	OlderThan  *age   `placeholder:"AGE" help:"Only those that have been noncurrent for so long: 30d, 12h; 0 for all."`
-	Prefix     string `placeholder:"PREFIX" help:"Only those whose key begins with it."`
-	Keep       int    `placeholder:"N" help:"Leave so many of each key's newest noncurrent versions, however old they are."`
-	DryRun     bool   `help:"Only say what would be removed, and what that frees."`
+	Bucket     string   `arg:"" help:"Bucket."`
+	Noncurrent bool     `help:"Remove noncurrent versions; there is nothing else to prune, and it must be said."`
+	OlderThan  *age     `placeholder:"AGE" help:"Only those that have been noncurrent for so long: 30d, 12h; 0 for all."`
+	Prefix     selector `placeholder:"PREFIX" help:"Only those whose key begins with it."`
+	Keep       int      `placeholder:"N" help:"Leave so many of each key's newest noncurrent versions, however old they are."`
+	DryRun     bool     `help:"Only say what would be removed, and what that frees."`
 	clientFlags
 }
 
@@ -45,7 +45,7 @@ func (c *versionsPruneCommand) Validate() error {
 
 // Run implements the command.
 func (c *versionsPruneCommand) Run(stdout io.Writer) error {
-	prune := adminapi.Prune{Prefix: c.Prefix, OlderThanSeconds: c.OlderThan.seconds(), Keep: c.Keep}
+	prune := adminapi.Prune{Prefix: string(c.Prefix), OlderThanSeconds: c.OlderThan.seconds(), Keep: c.Keep}
 	return c.with(func(ctx context.Context, client *adminclient.Client) error {
 		if c.DryRun || !c.JSON {
 			found, err := c.pruneAll(ctx, client, prune, true)
