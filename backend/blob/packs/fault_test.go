@@ -11,6 +11,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/plimsoll/plimsoll/backend/blob"
 	"github.com/plimsoll/plimsoll/backend/blob/blobtest"
@@ -24,6 +25,8 @@ type faultyDisk struct {
 	faults map[string]error // by operation
 	trace  []string
 	held   *heldSync // the next sync; nil for none
+
+	onClose func() // called when a file is closed; nil for nothing
 }
 
 // heldSync is a sync that lasts until it is let go on.
@@ -145,6 +148,13 @@ func (f *faultyFile) sync() error {
 		<-held.goOn
 	}
 	return errors.Join(f.disk.meet("sync", f.path), f.file.sync())
+}
+
+func (f *faultyFile) close() error {
+	if f.disk.onClose != nil {
+		f.disk.onClose()
+	}
+	return f.file.close()
 }
 
 // TestFailures lets each operation fail under a batch. What was durable before stays, the batch is refused with the
@@ -341,6 +351,41 @@ func testWriteAhead(t *testing.T, fails string, fresh bool) {
 	}
 	if _, damaged := walk(t, crashed); len(damaged) > 0 {
 		t.Errorf("after a crash Walk finds damage at %v", damaged)
+	}
+}
+
+// TestClosing: while the file of a pack is closed, whether that is full or has failed, nobody waits for it.
+func TestClosing(t *testing.T) {
+	for _, failure := range []error{nil, syscall.EIO} {
+		disk := newFaultyDisk()
+		s := openIn(t, t.TempDir(), Options{Sync: true}, disk)
+		mustPut(t, s, []byte("durable"))
+		closings := 0
+		disk.onClose = func() {
+			closings++
+			told := make(chan struct{})
+			go func() {
+				defer close(told)
+				s.Stats()
+			}()
+			select {
+			case <-told:
+			case <-time.After(10 * time.Second):
+				t.Errorf("with %v, Stats waits until a file is closed", failure)
+			}
+		}
+		if failure == nil {
+			mustClose(t, s)
+		} else {
+			refs := []blob.Ref{mustCommit(t, s, []byte("lost"))}
+			disk.fail("sync", failure)
+			if err := s.Sync(background, refs); !errors.Is(err, failure) {
+				t.Errorf("Sync: %v", err)
+			}
+		}
+		if closings != 1 {
+			t.Errorf("with %v, %d files are closed", failure, closings)
+		}
 	}
 }
 

@@ -237,15 +237,18 @@ func (p *pack) synced() int64 {
 }
 
 // ended is called with mu held by whoever has written or synced. An error is the end of the pack. The last closes the file
-// of one that is not written any more.
+// of one that is not written any more, and gives mu up meanwhile: who asks for the figures of all packs waits for none.
 func (p *pack) ended(err error) error {
 	if err != nil {
 		p.giveUp(err)
 		err = fmt.Errorf("packs: write pack %08x: %w", p.number, err)
 	}
 	if p.sealed && !p.writing && !p.syncing && p.file != nil {
-		_ = p.file.close() // what it wrote is synced, or given up
+		f := p.file
 		p.file = nil
+		p.mu.Unlock()
+		_ = f.close() // what it wrote is synced, or given up
+		p.mu.Lock()
 	}
 	p.changed.Broadcast()
 	return err

@@ -53,7 +53,8 @@
 // Commit gives a record its place in the active pack and leaves it in memory. Sync writes all that is pending there,
 // with one system call per 1,024 records, and calls fdatasync once; meanwhile the next batch gathers. Whoever finds that
 // being done waits, and mostly finds its own records done with the next round. Where more than 256 KiB gather, Commit
-// writes them and has the disk begin with them, beside the sync of those before.
+// writes them and has the disk begin with them, beside the sync of those before. A new pack is durable, with its name,
+// before it takes a record.
 //
 // Where a write or a sync fails, all records of that pack that were not durable are refused by Sync, with the system's
 // error, and the pack takes no more: a later sync that succeeds would prove nothing. Its durable records stay. A full
