@@ -354,6 +354,33 @@ func testWriteAhead(t *testing.T, fails string, fresh bool) {
 	}
 }
 
+// TestGivenUpDuringSync: a pack in which nothing is durable yet fails while it is synced. It is not removed before that is
+// over: what the sync has made durable stays.
+func TestGivenUpDuringSync(t *testing.T) {
+	disk := newFaultyDisk()
+	s := openIn(t, t.TempDir(), Options{Sync: true}, disk)
+	defer mustClose(t, s)
+	first := []blob.Ref{mustCommit(t, s, []byte("first"))}
+	held, synced := disk.holdSync(), make(chan error)
+	go func() { synced <- s.Sync(background, first) }()
+	<-held.begun
+	disk.fail("write", syscall.EIO)
+	var second []blob.Ref
+	for range 3 {
+		second = append(second, mustCommit(t, s, blobtest.Bytes(1, 100_000)))
+	}
+	disk.fail("write", nil)
+	mustPut(t, s, []byte("in a later pack"))
+	if err := s.Sync(background, second); !errors.Is(err, syscall.EIO) {
+		t.Errorf("Sync of what was not written: %v", err)
+	}
+	close(held.goOn)
+	if err := <-synced; err != nil {
+		t.Errorf("Sync of what was: %v", err)
+	}
+	wantContent(t, s, first[0], []byte("first"))
+}
+
 // TestClosing: while the file of a pack is closed, whether that is full or has failed, nobody waits for it.
 func TestClosing(t *testing.T) {
 	for _, failure := range []error{nil, syscall.EIO} {
