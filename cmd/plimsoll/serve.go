@@ -118,6 +118,8 @@ const gcPercent = 300
 // could be held up as well: the system shares the processors more evenly. With one more, medians of 9 interleaved runs on
 // two processors that the load's source shared: mixed 18,081/s for 16,653/s, GET 4 KiB 30,018/s for 27,088/s, PUT 4 KiB
 // with 16 clients 9,885/s for 9,423/s, HEAD 37,802/s for 36,617/s, one client the same. With two more it was no better.
+// The number stays what it was at the start, also where a container's is changed later; GOMAXPROCS in the environment is
+// taken as it is.
 const spareProcs = 1
 
 // Run implements the command. It returns when the server has stopped.
