@@ -20,15 +20,7 @@ type completeRequestParts []completeRequestPart
 
 // UnmarshalXML implements xml.Unmarshaler: it is called for each part.
 func (p *completeRequestParts) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
-	if len(*p) == backend.MaxPartNumber {
-		return errors.New("too many parts")
-	}
-	var part completeRequestPart
-	if err := d.DecodeElement(&part, &start); err != nil {
-		return err
-	}
-	*p = append(*p, part)
-	return nil
+	return decodeNext(p, backend.MaxPartNumber, d, start)
 }
 
 type completeRequestPart struct {
@@ -54,15 +46,7 @@ func (e *partElements) UnmarshalXML(d *xml.Decoder, start xml.StartElement) erro
 	if !strings.HasPrefix(start.Name.Local, "Checksum") {
 		return d.Skip()
 	}
-	if len(*e) == maxPartElements {
-		return errors.New("too many checksums")
-	}
-	var element partElement
-	if err := d.DecodeElement(&element, &start); err != nil {
-		return err
-	}
-	*e = append(*e, element)
-	return nil
+	return decodeNext(e, maxPartElements, d, start)
 }
 
 // completeMultipartUpload answers CompleteMultipartUpload: gofakes3 knows nothing of checksums and of preconditions.

@@ -2,7 +2,6 @@ package s3api
 
 import (
 	"encoding/xml"
-	"errors"
 	"slices"
 	"strings"
 
@@ -25,15 +24,7 @@ type deleteRequestObjects []deleteRequestObject
 
 // UnmarshalXML implements xml.Unmarshaler: it is called for each entry.
 func (o *deleteRequestObjects) UnmarshalXML(d *xml.Decoder, start xml.StartElement) error {
-	if len(*o) == maxDeleteKeys {
-		return errors.New("too many objects")
-	}
-	var object deleteRequestObject
-	if err := d.DecodeElement(&object, &start); err != nil {
-		return err
-	}
-	*o = append(*o, object)
-	return nil
+	return decodeNext(o, maxDeleteKeys, d, start)
 }
 
 type deleteRequestObject struct {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"sync"
@@ -176,6 +177,20 @@ func parseXML(raw []byte, root string, into any) error {
 			return nil
 		}
 	}
+}
+
+// decodeNext appends the element that begins with start to a list of at most so many: a document of the largest size has room
+// for more than memory should take.
+func decodeNext[S ~[]E, E any](list *S, most int, d *xml.Decoder, start xml.StartElement) error {
+	if len(*list) == most {
+		return fmt.Errorf("more than %d elements %s", most, start.Name.Local)
+	}
+	var next E
+	if err := d.DecodeElement(&next, &start); err != nil {
+		return err
+	}
+	*list = append(*list, next)
+	return nil
 }
 
 func malformedXML(cause error) error {
